@@ -1,0 +1,5 @@
+"""The verbs, as Python functions: the same ones as on the command line."""
+
+from swinkit.api.verbs import build, evaluate, load, predict, train
+
+__all__ = ["build", "evaluate", "load", "predict", "train"]

@@ -1,0 +1,105 @@
+"""build, load, train, evaluate, predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from swinkit import models
+from swinkit.files import ConfigError
+from swinkit.models import Model
+from swinkit.recipes.evaluation import Evaluation
+from swinkit.recipes.folder import RunFolder
+from swinkit.recipes.layouts import other_layout
+from swinkit.recipes.predicting import find_inputs
+from swinkit.recipes.predictor import Predictor, Result, open_run
+from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.runs import Run
+from swinkit.recipes.training import train
+
+Source = Path | str | np.ndarray
+
+__all__ = ["build", "evaluate", "load", "predict", "train"]
+
+
+def build(name: str, **changes: Any) -> Model:
+    """A model with fresh weights.
+
+    Args:
+        name: one that `swinkit models` lists.
+        changes: `classes` of the linear head, `channels` of the input, and any field of the backbone's configuration.
+
+    Raises:
+        ConfigError: no such model or field; names the nearest that exists.
+    """
+    return models.build(name, **changes)
+
+
+def load(source: Path | str, **changes: Any) -> Model:
+    """A model with trained weights, in evaluation mode.
+
+    Args:
+        source: a run folder (its best weights) or a weight file in any layout that swinkit knows.
+        changes: for a weight file: what the tensors alone do not tell, say `window`.
+
+    Raises:
+        CheckpointError: the file is damaged, or of no known layout.
+    """
+    if RunFolder(Path(source)).holds_run:
+        if changes:
+            raise ConfigError(f"{source}: is a run, whose recipe says everything: {', '.join(changes)} cannot be changed")
+        return open_run(source, device="cpu").model
+    return models.load(Path(source), **changes)
+
+
+def evaluate(
+    run: Run | Path | str,
+    data: Path | str | None = None,
+    *,
+    split: str = "test",
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """The figures of a run on a split; those of its own data are kept in its report.
+
+    Args:
+        data: another folder with the same classes; None: the run's own data.
+
+    Raises:
+        ConfigError, DataError, CheckpointError: one sentence that names the value or the file.
+    """
+    run = _run(run)
+    layout = None if data is None else other_layout(run.recipe.data, data)
+    return run.evaluate(split, layout=layout, progress=progress)
+
+
+@overload
+def predict(run: Run | Predictor | Path | str, source: Source) -> Result: ...
+@overload
+def predict(run: Run | Predictor | Path | str, source: Sequence[Source]) -> list[Result]: ...
+def predict(run: Run | Predictor | Path | str, source: Source | Sequence[Source]) -> Result | list[Result]:
+    """The answer of a run: one for one input, a list for several.
+
+    Args:
+        run: opened anew for a folder; keep a `Run` for many calls.
+        source: a file, an array in the modality's raw form, or a sequence of them; a folder or a pattern gives a list as well.
+
+    Raises:
+        DataError: an input cannot be read; names the file.
+    """
+    predictor = run if isinstance(run, Predictor) else _run(run).predictor
+    if isinstance(source, np.ndarray):
+        return predictor(source)
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        if path.is_file():
+            return predictor(path)
+        found = find_inputs([str(source)], predictor.kind)
+        return predictor(path) if found == [(path, True)] else [predictor(file) for file, _ in found]
+    return [predictor(one) for one in source]
+
+
+def _run(run: Run | Path | str) -> Run:
+    return run if isinstance(run, Run) else Run.at(run)

@@ -1,0 +1,134 @@
+"""The Swin Transformer of any rank: tokens in, a pyramid of features out.
+
+Liu et al. 2021 (Swin Transformer) and Liu et al. 2022 (Swin Transformer V2); the two are rows of `rules.RULES`.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from swinkit.backbone.config import SwinConfig
+from swinkit.backbone.rules import RULES, Rules
+from swinkit.layers.attention import WindowAttention
+from swinkit.layers.merging import Merging
+from swinkit.layers.mlp import Mlp
+from swinkit.layers.norm import LayerNorm
+from swinkit.layers.residual import DropPath
+from swinkit.ops.patches import any_in_patch
+from swinkit.ops.windows import Cut, Plan, plan
+from swinkit.types import Window
+
+
+class Block(nn.Module):
+    """Attention inside windows, then an MLP on every token, each added to the stream."""
+
+    def __init__(self, attention: WindowAttention, mlp: Mlp, channels: int, rules: Rules, drop_path: float) -> None:
+        super().__init__()
+        self.residual = rules.residual
+        self.norm1, self.attention = LayerNorm(channels), attention
+        self.norm2, self.mlp = LayerNorm(channels), mlp
+        self.drop_path = DropPath(drop_path)
+
+    def forward(
+        self, x: Float[Tensor, "b cells c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
+    ) -> Float[Tensor, "b cells c"]:
+        """Tokens in raster order in and out."""
+        x = x + self.drop_path(self.residual(x, self.norm1, lambda y: self.attention(y, plan, valid)))
+        return x + self.drop_path(self.residual(x, self.norm2, self.mlp))
+
+
+class Stage(nn.Module):
+    """Merging, where the stage has it, and blocks that shift their windows every second time."""
+
+    def __init__(self, merging: Merging | None, blocks: list[Block], cuts: tuple[Cut, Cut]) -> None:
+        super().__init__()
+        self.merging, self.blocks, self.cuts = merging, nn.ModuleList(blocks), cuts
+
+    def forward(
+        self, x: Float[Tensor, "b cells c"], space: Window, valid: Bool[Tensor, "b *space"] | None = None
+    ) -> tuple[Float[Tensor, "b cells2 c2"], Window, Bool[Tensor, "b *space2"] | None]:
+        """Tokens in raster order, their space and which of them a sample has; tokens that a sample lacks are zero."""
+        if self.merging is not None:
+            x, space = self.merging(x, space)
+            valid = None if valid is None else any_in_patch(valid, self.merging.factor)
+        cells = None if valid is None else valid.flatten(1)
+        plans = self.plans(space, x.device)
+        for i, block in enumerate(self.blocks):
+            x = block(x, plans[i % 2], cells)
+        if cells is not None:
+            x = x * cells[..., None]
+        return x, space, valid
+
+    def plans(self, space: Window, device: torch.device) -> list[Plan]:
+        """The unshifted and the shifted plan; the second only where there is a block for it."""
+        spare = torch.compiler.is_exporting()
+        return [plan(space, cut, device, spare=spare) for cut in self.cuts[: len(self.blocks)]]
+
+
+class Swin(nn.Module):
+    """A pyramid of stages; `outputs` are the stages whose normalised features are returned, finest first."""
+
+    def __init__(self, config: SwinConfig, outputs: tuple[int, ...]) -> None:
+        super().__init__()
+        last = len(config.depths) - 1
+        if not outputs or sorted(set(outputs)) != list(outputs) or outputs[0] < 0 or outputs[-1] > last:
+            raise ValueError(f"outputs {outputs}: give rising stage numbers from 0 to {last}")
+        self.config, self.outputs = config, outputs
+        total = sum(config.depths)
+        rates = [config.drop_path * i / max(total - 1, 1) for i in range(total)]
+        self.stages = nn.ModuleList(
+            _stage(config, i, [rates.pop(0) for _ in range(config.depths[i])]) for i in range(outputs[-1] + 1)
+        )
+        self.norms = nn.ModuleDict({str(i): LayerNorm(config.channels[i]) for i in outputs})
+        _initialise(self, RULES[config.version])
+
+    def forward(
+        self, x: Float[Tensor, "b *space c"], valid: Bool[Tensor, "b *space"] | None = None
+    ) -> tuple[list[Float[Tensor, "b c2 *space2"]], list[Bool[Tensor, "b *space2"]] | None]:
+        """Features of the output stages, channels first, and which of their cells each sample has."""
+        features: list[Tensor] = []
+        valids: list[Tensor] = []
+        space, x = tuple(x.shape[1:-1]), x.flatten(1, -2)
+        for i, stage in enumerate(self.stages):
+            x, space, valid = stage(x, space, valid)
+            if str(i) in self.norms:
+                y = self.norms[str(i)](x).unflatten(1, space).movedim(-1, 1)
+                features.append(y if valid is None else y * valid[:, None])
+                if valid is not None:
+                    valids.append(valid)
+        return features, valids or None
+
+
+def _stage(config: SwinConfig, index: int, rates: list[float]) -> Stage:
+    rules, channels, factors = RULES[config.version], config.channels[index], config.merges[index]
+    before = config.channels[index - 1] if index else config.width
+    merging = None
+    if any(f > 1 for f in factors):
+        merging = Merging(before, channels, factors, norm_first=rules.norm_before_reduction)
+    window, heads = config.windows[index], config.heads[index]
+
+    def block(rate: float) -> Block:
+        bias = rules.bias(window, config.bias_windows[index], heads)
+        attention = WindowAttention(channels, heads, score=rules.score, bias=bias)
+        return Block(attention, Mlp(channels, int(channels * config.mlp_ratio)), channels, rules, rate)
+
+    def cut(shift: Window) -> Cut:
+        return Cut(window=window, shift=shift, small_map=config.small_map, pad_tokens=config.pad_tokens)
+
+    shifts = ((0,) * len(window), tuple(w // 2 for w in window))
+    return Stage(merging, [block(rate) for rate in rates], (cut(shifts[0]), cut(shifts[1])))
+
+
+def _initialise(swin: Swin, rules: Rules) -> None:
+    """Published: linear weights from a normal of deviation 0.02 cut at two, no biases; V2's branch norms start at zero."""
+    for module in swin.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, Block) and rules.zero_branches:
+            for norm in (module.norm1, module.norm2):
+                nn.init.zeros_(norm.weight)
+                nn.init.zeros_(norm.bias)

@@ -1,0 +1,1 @@
+"""The command line: `main` is the table, every command a file. Nothing here imports torch before it must."""

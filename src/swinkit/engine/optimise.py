@@ -1,0 +1,122 @@
+"""AdamW over a model's parameter groups, the running average of its weights, and the loss scale of fp16."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from swinkit.engine.training import Training
+
+SLOTS = ("step", "exp_avg", "exp_avg_sq")
+"""What AdamW keeps of a parameter."""
+
+
+def adamw(model: nn.Module, training: Training) -> torch.optim.AdamW:
+    """One group per (depth, decays) of `model.parameter_groups()`; a group's rate shrinks with its distance from the output."""
+    parameters = dict(model.named_parameters())
+    listed: list[tuple[str, int, bool]] = model.parameter_groups()  # type: ignore[operator]
+    names = {name for name, _, _ in listed}
+    if names != set(parameters) or len(listed) != len(names):
+        raise ValueError(
+            f"parameter_groups() must list every parameter once; differs in {sorted(names ^ set(parameters))}"
+        )
+    deepest = max((depth for _, depth, _ in listed), default=0)
+    groups: dict[tuple[int, bool], list[Tensor]] = defaultdict(list)
+    for name, depth, decays in listed:
+        if parameters[name].requires_grad:
+            groups[depth, decays].append(parameters[name])
+    return torch.optim.AdamW(
+        [
+            {
+                "params": members,
+                "weight_decay": training.weight_decay if decays else 0.0,
+                "scale": training.layer_decay ** (deepest - depth),
+            }
+            for (depth, decays), members in sorted(groups.items(), key=lambda item: item[0])
+        ],
+        lr=training.rate,
+        betas=training.betas,
+        fused=True,
+    )
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group its share of `rate`."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["scale"]
+
+
+def optimiser_tensors(model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """`PARAMETER.SLOT` -> tensor for every parameter that was stepped."""
+    return {
+        f"{name}.{slot}": optimiser.state[parameter][slot]
+        for name, parameter in model.named_parameters()
+        if parameter in optimiser.state
+        for slot in SLOTS
+    }
+
+
+def restore_optimiser(model: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `optimiser_tensors`; ValueError when a tensor is missing, unexpected or of another shape."""
+    left = dict(tensors)
+    state: dict[Tensor, dict[str, Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if f"{name}.{SLOTS[0]}" not in left:
+            continue
+        slots = {slot: left.pop(f"{name}.{slot}", None) for slot in SLOTS}
+        for slot, value in slots.items():
+            wanted = torch.Size() if slot == "step" else parameter.shape
+            if value is None or value.shape != wanted:
+                raise ValueError(
+                    f"{name}.{slot}: wanted {tuple(wanted)}, got {value if value is None else tuple(value.shape)}"
+                )
+        state[parameter] = {
+            slot: value.to(parameter.device, copy=True) for slot, value in slots.items() if value is not None
+        }
+    if left:
+        raise ValueError(f"{sorted(left)[0]}: belongs to no parameter of this model")
+    optimiser.state.clear()
+    optimiser.state.update(state)
+
+
+def averaged(model: nn.Module) -> nn.Module:
+    """A copy of `model` to hold the running average."""
+    return copy.deepcopy(model).requires_grad_(False).eval()
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Move `average` towards `model` after `step` steps; young averages forget faster, so that they do not drag the start along."""
+    decay = min(decay, (1 + step) / (10 + step))
+    get_ema_multi_avg_fn(decay)(list(average.parameters()), list(model.parameters()), step)
+    for mine, theirs in zip(average.buffers(), model.buffers(), strict=True):
+        mine.copy_(theirs)
+
+
+@dataclass(slots=True)
+class Scale:
+    """The factor on an fp16 loss: halved when gradients overflow, doubled after a long time without."""
+
+    value: float = 2.0**16
+    good: int = 0
+    """Steps in a row without an overflow."""
+    bad: int = 0
+    """Steps in a row with one."""
+
+    def update(self, finite: bool) -> None:
+        """Count a step."""
+        self.good, self.bad = (self.good + 1, 0) if finite else (0, self.bad + 1)
+        if not finite:
+            self.value = max(self.value / 2, 1.0)
+        elif self.good == 2000:
+            self.value, self.good = self.value * 2, 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the checkpoint."""
+        return {"value": self.value, "good": self.good, "bad": self.bad}

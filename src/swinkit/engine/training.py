@@ -1,0 +1,138 @@
+"""The settings of a training run: plain values that are checked when they are given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from swinkit.files import ConfigError
+
+Schedule = Literal["cosine", "poly", "constant"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+_FREE = (
+    "patience",
+    "evaluate_every",
+    "save_every",
+    "keep",
+    "workers",
+    "device",
+)  # they change no number of the training itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """How to train, whatever is trained."""
+
+    steps: int | None = None
+    """Optimiser steps; exactly one of `steps` and `epochs` is given."""
+    epochs: float | None = None
+    """Passes over the training data."""
+    batch: int = 16
+    """Samples of one optimiser step, over all processes."""
+    micro_batch: int | None = None
+    """Samples that one process computes at a time; None: its whole share of the batch."""
+    rate: float = 1e-3
+    """Peak learning rate."""
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.999)
+    layer_decay: float = 1.0
+    """Factor on the rate for every layer further from the output; 1: none."""
+    warmup: float = 0.05
+    """Steps of linear warm-up; below 1, that fraction of the run."""
+    schedule: Schedule = "cosine"
+    """What the rate does after the warm-up: fall to zero as half a cosine, as (1 - t) ** power, or stay."""
+    power: float = 0.9
+    clip: float | None = 1.0
+    """Largest norm of all gradients together."""
+    precision: Precision = "fp32"
+    """bf16 and fp16 are automatic mixed precision; fp16 scales the loss."""
+    ema: float | None = None
+    """Decay of the running average of the weights, which is then evaluated and saved too; it warms up as (1 + n) / (10 + n)."""
+    patience: int | None = None
+    """Evaluations without a better score after which to stop."""
+    evaluate_every: int | None = None
+    """Steps between evaluations; None: once an epoch."""
+    save_every: int | None = None
+    """Steps between checkpoints; None: with every evaluation. The best one is always saved."""
+    keep: int = 2
+    """Newest checkpoints to keep beside the best one."""
+    workers: int = 2
+    """Loader processes of each training process."""
+    processes: int = 1
+    seed: int = 0
+    device: str = "auto"
+    recompute: bool = False
+    """Trade time for memory: blocks are computed again in the backward pass."""
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ConfigError(f"training: steps={self.steps} and epochs={self.epochs}: give exactly one of them")
+        for name in ("steps", "batch", "micro_batch", "evaluate_every", "save_every", "keep", "processes", "patience"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ConfigError(f"training.{name}: wanted a whole number of at least 1, got {value!r}")
+        for name in ("workers", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 0:
+                raise ConfigError(f"training.{name}: wanted a whole number of at least 0, got {value!r}")
+        for name in ("epochs", "rate", "clip", "power"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"training.{name}: wanted a finite number above 0, got {value!r}")
+        for name in ("weight_decay", "warmup"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"training.{name}: wanted a finite number of at least 0, got {value!r}")
+        self._check_choices()
+
+    def _check_choices(self) -> None:
+        for name, kind in (("schedule", Schedule), ("precision", Precision)):
+            if (value := getattr(self, name)) not in get_args(kind):
+                raise ConfigError(f"training.{name}: got {value!r}, there are {', '.join(get_args(kind))}")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"training.betas: wanted two numbers from 0 to below 1, got {self.betas!r}")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ConfigError(f"training.ema: wanted a decay between 0 and 1, got {self.ema!r}")
+        if not 0 < self.layer_decay <= 1:
+            raise ConfigError(f"training.layer_decay: wanted a factor above 0, at most 1, got {self.layer_decay!r}")
+        if self.batch < self.processes:
+            raise ConfigError(
+                f"training.batch: {self.batch} samples for {self.processes} processes: wanted one each at least"
+            )
+
+    def total(self, samples: int) -> int:
+        """Optimiser steps of the run over a data set of that many samples."""
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None
+        return max(1, math.ceil(self.epochs * samples / self.batch - 1e-9))
+
+    def warmup_steps(self, total: int) -> int:
+        """Steps in which the rate rises."""
+        return round(self.warmup * total) if self.warmup < 1 else round(self.warmup)
+
+    def factor(self, step: int, total: int) -> float:
+        """What the peak rate is multiplied by at `step`, counted from 0."""
+        warmup = self.warmup_steps(total)
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        done = min(1.0, (step - warmup) / max(1, total - warmup))
+        if self.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * done))
+        return (1 - done) ** self.power if self.schedule == "poly" else 1.0
+
+    def due(self, step: int, total: int, samples: int, every: int | None) -> bool:
+        """Whether something that happens `every` so many steps (None: once an epoch) happens after `step` steps; at the end it does."""
+        if step == total:
+            return True
+        if every is not None:
+            return step % every == 0
+        return step * self.batch // samples > (step - 1) * self.batch // samples
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The settings that change the numbers of a run, as plain JSON values: a resume must have the same ones."""
+        values = {name: value for name, value in asdict(self).items() if name not in _FREE}
+        return {**values, "betas": list(self.betas)}

@@ -1,0 +1,61 @@
+"""Multi-head attention inside windows, with V1's dot or V2's cosine score."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from swinkit.ops.attention import Inputs, Score, window_attention
+from swinkit.ops.windows import Plan
+
+LOG_SCALE_LIMIT = math.log(100.0)
+
+
+class WindowAttention(nn.Module):
+    """Projects tokens to queries, keys and values, attends inside the plan's windows and projects back.
+
+    `dot` divides scores by the root of the head width; `cosine` compares directions, scaled per head by at most 100, and its keys
+    have no bias (Liu et al. 2022, section 3.2).
+    """
+
+    def __init__(self, channels: int, heads: int, *, score: Score, bias: nn.Module, backend: str | None = None) -> None:
+        super().__init__()
+        if channels % heads:
+            raise ValueError(f"{channels} channels cannot be split among {heads} heads: give a number that divides them")
+        self.heads, self.score, self.backend = heads, score, backend
+        self.qkv = nn.Linear(channels, 3 * channels, bias=score == "dot")
+        if score == "cosine":
+            self.query_bias = nn.Parameter(torch.zeros(channels))
+            self.value_bias = nn.Parameter(torch.zeros(channels))
+            self.log_scale = nn.Parameter(torch.full((heads, 1, 1), math.log(10.0)))
+        self.bias = bias
+        self.projection = nn.Linear(channels, channels)
+
+    def forward(
+        self, x: Float[Tensor, "b cells c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
+    ) -> Float[Tensor, "b cells c"]:
+        """Tokens in raster order in and out."""
+        b, cells, channels = x.shape
+        offset = self._projection_bias()
+        q, k, v = F.linear(x, self.qkv.weight, offset).view(b, cells, 3, self.heads, -1).unbind(2)
+        _, pad_key, pad_value = offset.view(3, self.heads, -1).unbind(0)
+        if self.score == "dot":
+            q = q * (channels // self.heads) ** -0.5
+        else:
+            wide = torch.promote_types(q.dtype, torch.float32)
+            scale = self.log_scale.to(wide).clamp(max=LOG_SCALE_LIMIT).exp().view(self.heads, 1)
+            q, k = F.normalize(q.to(wide), dim=-1) * scale, F.normalize(k.to(wide), dim=-1)
+        inputs = Inputs(
+            q=q, k=k, v=v, bias=self.bias(), plan=plan, pad_key=pad_key, pad_value=pad_value, valid=valid
+        )
+        out = window_attention(inputs, score=self.score, backend=self.backend)
+        return self.projection(out.reshape(b, cells, channels))
+
+    def _projection_bias(self) -> Tensor:
+        if self.score == "dot":
+            return self.qkv.bias
+        return torch.cat([self.query_bias, torch.zeros_like(self.query_bias), self.value_bias])

@@ -1,0 +1,90 @@
+"""From the raw grid to tokens: patches as published, overlapping convolutions for small data, or a table of tokens for text."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from swinkit.layers.norm import LayerNorm
+from swinkit.ops.patches import any_in_patch, pad_to_multiple
+from swinkit.types import Window
+
+CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+
+
+class PatchStem(nn.Module):
+    """A linear projection of each patch, then a norm (Liu et al. 2021, section 3.1); inputs are padded to whole patches."""
+
+    def __init__(self, channels: int, out: int, size: Window) -> None:
+        super().__init__()
+        self.size = size
+        self.projection = CONVOLUTION[len(size)](channels, out, size, size)
+        self.norm = LayerNorm(out)
+
+    def forward(
+        self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, "b *space"] | None = None
+    ) -> tuple[Float[Tensor, "b *tokens out"], Bool[Tensor, "b *tokens"] | None]:
+        """Tokens, channels last, and which of them a sample has."""
+        x = self.projection(pad_to_multiple(grid, self.size)).movedim(1, -1)
+        return self.norm(x), None if valid is None else any_in_patch(valid, self.size)
+
+
+class ConvolutionStem(nn.Module):
+    """Three overlapping 3-wide convolutions that together have the stride `size`, each followed by a norm over its channels.
+
+    The norm does not look at the batch, so that results do not depend on how a batch is split. Strides go to the first
+    convolutions that need them; channels grow from half of `out`.
+    """
+
+    def __init__(self, channels: int, out: int, size: Window) -> None:
+        super().__init__()
+        strides = _halvings(size, 3)
+        widths = [channels, max(out // 2, 8), max(out // 2, 8), out]
+        convolution = CONVOLUTION[len(size)]
+        self.strides = strides
+        self.convolutions = nn.ModuleList(
+            convolution(widths[i], widths[i + 1], 3, stride, padding=1, bias=False) for i, stride in enumerate(strides)
+        )
+        self.norms = nn.ModuleList(LayerNorm(width) for width in widths[1:])
+
+    def forward(
+        self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, "b *space"] | None = None
+    ) -> tuple[Float[Tensor, "b *tokens out"], Bool[Tensor, "b *tokens"] | None]:
+        """Tokens, channels last, and which of them a sample has."""
+        x = grid
+        for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            x = norm(convolution(x).movedim(1, -1))
+            if i + 1 < len(self.strides):
+                x = nn.functional.gelu(x)
+            if valid is not None:  # what lies outside a sample stays zero, as if it were alone
+                valid = any_in_patch(valid, self.strides[i])
+                x = x * valid[..., None]
+            x = x.movedim(-1, 1)
+        return x.movedim(1, -1), valid
+
+
+class TokenStem(nn.Module):
+    """A table of token vectors and a norm, for grids of token ids [b 1 length]."""
+
+    def __init__(self, vocabulary: int, out: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary, out)
+        self.norm = LayerNorm(out)
+        nn.init.trunc_normal_(self.table.weight, std=0.02)
+
+    def forward(
+        self, grid: Int[Tensor, "b 1 length"], valid: Bool[Tensor, "b length"] | None = None
+    ) -> tuple[Float[Tensor, "b length out"], Bool[Tensor, "b length"] | None]:
+        """Tokens, channels last, and which of them a sample has."""
+        return self.norm(self.table(grid[:, 0].to(torch.int64))), valid
+
+
+def _halvings(size: Window, count: int) -> list[Window]:
+    """Strides of 1 or 2 for `count` convolutions in a row whose product is `size`."""
+    left, strides = list(size), []
+    for _ in range(count):
+        step = tuple(2 if s > 1 else 1 for s in left)
+        left = [s // k for s, k in zip(left, step, strict=True)]
+        strides.append(step)
+    return strides

@@ -1,0 +1,9 @@
+"""From files to grids and back. A new modality is one file here and one line in the table."""
+
+from __future__ import annotations
+
+from swinkit.modalities.image import Image
+
+MODALITIES = {"image": Image}
+
+__all__ = ["MODALITIES", "Image"]

@@ -1,0 +1,94 @@
+"""A model: stem, backbone, head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from swinkit.backbone import Swin, SwinConfig
+from swinkit.backbone.config import Convolutions, Patches, Stem
+from swinkit.layers.stem import ConvolutionStem, PatchStem, TokenStem
+from swinkit.types import Levels, Window
+
+HeadFactory = Callable[[Levels], nn.Module]
+"""Makes the head for a pyramid; the head takes (features, valid, size of the grid)."""
+
+
+class Model(nn.Module):
+    """Turns a grid into whatever its head returns.
+
+    `outputs` are the stages whose features the head sees, finest first; a classifier needs the last one only.
+    """
+
+    def __init__(self, config: SwinConfig, head: HeadFactory, outputs: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        outputs = tuple(range(len(config.depths))) if outputs is None else outputs
+        self.config = config
+        self.levels = Levels(
+            channels=tuple(config.channels[i] for i in outputs), strides=tuple(config.strides[i] for i in outputs)
+        )
+        self.stem = _stem(config.stem, config.width)
+        self.backbone = Swin(config, outputs)
+        self.head = head(self.levels)
+
+    def forward(self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, "b *space"] | None = None) -> Any:
+        """The head's output. `valid` marks the cells that each sample has, where samples were padded to a common size."""
+        features, valids = self._pyramid(grid, valid)
+        return self.head(features, valids, tuple(grid.shape[2:]))
+
+    def features(
+        self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, "b *space"] | None = None
+    ) -> list[Float[Tensor, "b c2 *space2"]]:
+        """The pyramid alone, finest level first, channels first."""
+        return self._pyramid(grid, valid)[0]
+
+    def _pyramid(self, grid: Tensor, valid: Tensor | None) -> tuple[list[Tensor], list[Tensor] | None]:
+        stem = self.config.stem
+        if grid.ndim != self.config.rank + 2 or grid.shape[1] != stem.channels:
+            raise ValueError(
+                f"a grid of shape {tuple(grid.shape)} came, [batch, {stem.channels} channels, "
+                f"{self.config.rank} axes] was wanted: build the model for this rank and number of channels"
+            )
+        return self.backbone(*self.stem(grid, valid))
+
+    def parameter_groups(self) -> list[tuple[str, int, bool]]:
+        """(name, depth, decays) of every parameter: depth 0 is the stem, then one a block, the head last.
+
+        Norms, biases, bias tables, their networks, scales and token tables are not decayed.
+        """
+        first = [1 + sum(self.config.depths[:i]) for i in range(len(self.config.depths) + 1)]
+        groups: list[tuple[str, int, bool]] = []
+        for name, parameter in self.named_parameters():
+            parts = name.split(".")
+            if parts[0] == "stem":
+                depth = 0
+            elif parts[:2] == ["backbone", "stages"]:
+                stage = int(parts[2])
+                depth = first[stage] + (int(parts[4]) if parts[3] == "blocks" else 0)
+            else:
+                depth = first[-1]
+            kept = parameter.ndim <= 1 or ".attention.bias." in name or name.endswith(("log_scale", "stem.table.weight"))
+            groups.append((name, depth, not kept))
+        return groups
+
+
+def _stem(stem: Stem, width: int) -> nn.Module:
+    if isinstance(stem, Patches):
+        return PatchStem(stem.channels, width, stem.size)
+    if isinstance(stem, Convolutions):
+        return ConvolutionStem(stem.channels, width, stem.size)
+    return TokenStem(stem.vocabulary, width)
+
+
+def space_of(config: SwinConfig, input: Window) -> list[Window]:
+    """Tokens along each axis of every stage for an input of this size."""
+    space, rows = input, []
+    for i, factors in enumerate(config.merges):
+        steps = [config.stem.size, factors] if i == 0 else [factors]
+        for step in steps:
+            space = tuple((s + k - 1) // k for s, k in zip(space, step, strict=True))
+        rows.append(space)
+    return rows

@@ -1,0 +1,1 @@
+"""Pure tensor functions of any rank: no modules, no configuration."""

@@ -1,0 +1,98 @@
+"""Look at a grid several times: window by window where it is too large to take at once, at several scales, mirrored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from swinkit.ops.resize import resize, resize_mask, stretch
+from swinkit.types import Window
+
+Function = Callable[[Tensor, Tensor | None], Tensor]
+"""(grid [b c *window], valid [b *window] | None) -> [b k *window]."""
+
+
+def slide(
+    function: Function,
+    grid: Float[Tensor, "b c *space"],
+    valid: Bool[Tensor, " b *space"] | None = None,
+    *,
+    window: Window,
+    stride: Window,
+) -> Float[Tensor, "b k *space"]:
+    """`function` over every window, blended where windows overlap.
+
+    Windows lie `stride` apart; the last one along an axis moves back so that it ends with the grid. A window that is at
+    least as large as the grid means one plain call. A cell counts for less the nearer it is to its window's border,
+    since there the function knew less of the surroundings. Windows in which no sample has a valid cell yield 0.
+    """
+    space = tuple(grid.shape[2:])
+    if len(window) != len(space) or len(stride) != len(space):
+        raise ValueError(f"window {window} and stride {stride} need one size for each of the axes of a grid of {space}")
+    if min(window) < 1 or any(not 0 < s <= w for s, w in zip(stride, window, strict=True)):
+        raise ValueError(f"stride {stride} has to be positive and at most the window {window}: cells would be left out")
+    window = tuple(min(w, n) for w, n in zip(window, space, strict=True))
+    if window == space:
+        return function(grid, valid)
+    ramp = _ramp(window, grid.device)
+    total: Tensor | None = None
+    weight = torch.zeros(space, device=grid.device)
+    for origin in product(*(_starts(n, w, s) for n, w, s in zip(space, window, stride, strict=True))):
+        part = (..., *(slice(o, o + w) for o, w in zip(origin, window, strict=True)))
+        if valid is not None and not valid[part].any():
+            continue
+        values = function(grid[part], None if valid is None else valid[part])
+        if total is None:
+            total = values.new_zeros(*values.shape[:2], *space, dtype=torch.promote_types(values.dtype, torch.float32))
+        total[part] += values * ramp
+        weight[part] += ramp
+    if total is None:
+        raise ValueError("no window holds a valid cell")
+    return total / weight.clamp_min(torch.finfo(weight.dtype).tiny)
+
+
+def average_views(
+    function: Function,
+    grid: Float[Tensor, "b c *space"],
+    valid: Bool[Tensor, " b *space"] | None = None,
+    *,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+) -> Float[Tensor, "b k *space"]:
+    """Mean of the probabilities that `function` finds at every scale and, with `flip`, in the mirror images.
+
+    `function` yields logits, which may be coarser than the grid. The mirror runs along the last axis.
+    """
+    space = tuple(grid.shape[2:])
+    total: Tensor | None = None
+    for scale in scales:
+        size = tuple(max(1, round(scale * n)) for n in space)
+        scaled, mask = resize(grid, size), None if valid is None else resize_mask(valid, size)
+        views = [stretch(function(scaled, mask), size).softmax(1)]
+        if flip:
+            mirrored = function(scaled.flip(-1), None if mask is None else mask.flip(-1))
+            views.append(stretch(mirrored, size).softmax(1).flip(-1))
+        for view in views:
+            view = resize(view, space)
+            total = view if total is None else total + view
+    if total is None:
+        raise ValueError("scales is empty: (1.0,) is the plain size")
+    return total / (len(scales) * (1 + flip))
+
+
+def _starts(size: int, window: int, stride: int) -> list[int]:
+    return [*range(0, size - window, stride), size - window]
+
+
+def _ramp(window: Window, device: torch.device) -> Tensor:
+    """Distance to the nearer border along each axis, multiplied over the axes; 1 in the middle, never 0."""
+    ramp = torch.ones((), device=device)
+    for w in window:
+        cells = torch.arange(w, device=device)
+        edge = torch.minimum(cells, w - 1 - cells) + 1.0
+        ramp = ramp[..., None] * (edge / edge.max())
+    return ramp

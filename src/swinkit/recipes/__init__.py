@@ -1,0 +1,67 @@
+"""The one place where all the parts meet: functions that return a whole recipe, and what is done with one.
+
+Names are loaded when they are first used, so that the command line can read options without loading torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from swinkit.recipes.completion import RECIPES, complete, segment
+    from swinkit.recipes.evaluation import Evaluation
+    from swinkit.recipes.plain import from_plain, read, to_plain, write
+    from swinkit.recipes.predictor import Predictor, Result, open_run
+    from swinkit.recipes.recipe import ModelChoice, Recipe
+    from swinkit.recipes.runs import Run
+    from swinkit.recipes.training import dry_run, train
+
+# No module here has the name of something it defines: the module would take the name's place.
+_HOME = {
+    "RECIPES": "completion",
+    "complete": "completion",
+    "Evaluation": "evaluation",
+    "from_plain": "plain",
+    "read": "plain",
+    "to_plain": "plain",
+    "write": "plain",
+    "Predictor": "predictor",
+    "Result": "predictor",
+    "open_run": "predictor",
+    "ModelChoice": "recipe",
+    "Recipe": "recipe",
+    "Run": "runs",
+    "segment": "completion",
+    "dry_run": "training",
+    "train": "training",
+}
+
+__all__ = [
+    "RECIPES",
+    "Evaluation",
+    "ModelChoice",
+    "Predictor",
+    "Recipe",
+    "Result",
+    "Run",
+    "complete",
+    "dry_run",
+    "from_plain",
+    "open_run",
+    "read",
+    "segment",
+    "to_plain",
+    "train",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"swinkit.recipes has no {name!r}: there are {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,98 @@
+"""From what a user said, in part, to a whole recipe: what was left out is chosen by the task's own function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from swinkit.files import ConfigError, did_you_mean
+from swinkit.recipes import segmentation
+from swinkit.recipes.kinds import find_modality
+from swinkit.recipes.layouts import Say, find_layout
+from swinkit.recipes.plain import KIND, check_names, from_plain, kind_of
+from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.text import merged, nested
+
+RECIPES: dict[str, Callable[..., dict[str, Any]]] = {"segment": segmentation.defaults}
+"""Task -> function of (layout, what was said, modality, say) that chooses everything that was not said, as plain values."""
+
+
+def segment(
+    path: Path | str,
+    *,
+    model: str | None = None,
+    epochs: float | None = None,
+    seed: int = 0,
+    changes: Mapping[str, Any] | None = None,
+    say: Say | None = None,
+) -> Recipe:
+    """A class for every cell of the grid.
+
+    Args:
+        path: a folder with `<split>/images` and `<split>/labels`, or the name of a built-in data set.
+        model: a name that `swinkit models` lists; None: one that suits the size of the pictures.
+        epochs: passes over the training data; None: as many as suit their number.
+        seed: of the weights, the order and the augmentation.
+        changes: any other value, `{"training.rate": 1e-3, "task.dice": 0.5}`.
+        say: is told what was found and chosen.
+
+    Raises:
+        ConfigError, DataError: one sentence that names the value or the file.
+    """
+    said: dict[str, Any] = {"task": {KIND: "segment"}, "data": {"path": str(path)}, "training": {"seed": seed}}
+    if model is not None:
+        said["model"] = {"name": model}
+    if epochs is not None:
+        said["training"]["epochs"] = epochs
+    return complete(merged(said, nested(changes or {})), say=say)
+
+
+def complete(
+    said: Mapping[str, Any], *, modality: str | None = None, say: Say | None = None, where: str = ""
+) -> Recipe:
+    """The recipe of nested values such as a recipe file, `--set` and options give; what they say wins over every default.
+
+    Args:
+        said: at least `task.kind` and `data.path`.
+        modality: the modality's name, where it shall not be found from the kinds of file.
+        say: is told what was found and chosen.
+        where: what the values were read from; errors begin with it.
+    """
+    _check(said, where)
+    say = say or _silent
+    layout = find_layout(said.get("data", {}), say=say, where=where)
+    asked = modality or said.get("modality", {}).get(KIND)
+    if Path(layout.path).exists():
+        asked, sentence = find_modality(Path(layout.path), asked)
+        say(sentence)
+    defaults = RECIPES[said["task"][KIND]](layout, said, asked or "image", say)
+    rest = {name: values for name, values in _one_length(said).items() if name != "data"}  # that is in the layout
+    return from_plain(merged(defaults, rest), where=where)
+
+
+def _check(said: Mapping[str, Any], where: str) -> None:
+    check_names(said, ["format", "task", "data", "model", "modality", "training"], where=where)
+    begin = f"{where}: " if where else ""
+    for name, values in said.items():
+        if name != "format" and not isinstance(values, Mapping):
+            raise ConfigError(f"{begin}{name}: wanted names with values, got {values!r}")
+    task = said.get("task", {}).get(KIND)
+    if task is None:
+        raise ConfigError(f"{begin}task.{KIND}: is missing: there are {', '.join(RECIPES)}")
+    if task not in RECIPES:
+        raise ConfigError(f"{begin}task: no task {task!r}: {did_you_mean(str(task), RECIPES)}")
+    kind_of("task", said["task"], where=where)
+
+
+def _one_length(said: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's length is given in steps or in epochs: whichever was said takes the default's place."""
+    training = dict(said.get("training", {}))
+    for this, other in (("steps", "epochs"), ("epochs", "steps")):
+        if training.get(this) is not None:
+            training.setdefault(other, None)
+    return {**said, "training": training}
+
+
+def _silent(_: str) -> None:
+    pass

@@ -1,0 +1,60 @@
+"""From a recipe's values to the things that work: data, model, loaders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from swinkit.engine import Loader
+from swinkit.files import ConfigError
+from swinkit.models import Model, build
+from swinkit.recipes.layouts import open_split
+from swinkit.recipes.recipe import Recipe
+from swinkit.types import Dataset, Layout
+
+
+def make_model(recipe: Recipe) -> Model:
+    """The recipe's model with fresh weights, the same ones whenever it is made."""
+    fields = recipe.model.fields()
+    stem = recipe.model.config().stem
+    if stem.channels != recipe.modality.channels:
+        if "stem" in fields or "channels" in fields:
+            raise ConfigError(
+                f"modality.channels: {recipe.modality.channels}, but model.changes asks for a stem of {stem.channels}"
+            )
+        fields["channels"] = recipe.modality.channels
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.training.seed)
+        return build(recipe.model.name, recipe.task.head, **fields)
+
+
+def open_data(recipe: Recipe, split: str, layout: Layout | None = None) -> Dataset:
+    """A split of the recipe's data, or of another layout.
+
+    Raises:
+        ConfigError: its classes are not those of the task.
+        DataError: there is no such split, or it cannot be used.
+    """
+    layout = layout or recipe.data
+    data = open_split(layout, split)
+    classes = getattr(recipe.task, "classes", None)
+    if classes is not None and tuple(data.classes) != tuple(classes):
+        raise ConfigError(
+            f"{layout.path}: has the classes {_names(data.classes)}, the task has {_names(classes)}: "
+            "give the data's classes in the task's order (data.classes, data.ids)"
+        )
+    return data
+
+
+def loader(recipe: Recipe, data: Dataset, **changes: Any) -> Loader:
+    """Reads a data set as the recipe says."""
+    training = recipe.training
+    settings = {"batch": training.batch, "seed": training.seed, "workers": training.workers, **changes}
+    return Loader(dataset=data, modality=recipe.modality, **settings)
+
+
+def _names(classes: Any) -> str:
+    names = list(classes)
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(names[:6]) + more

@@ -1,0 +1,142 @@
+"""Many files at once: found, predicted and written one by one, so that a bad one stops none of the others."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swinkit.files import ConfigError, DataError, replace_file, safe_join
+from swinkit.recipes.kinds import ENDINGS
+from swinkit.recipes.predictor import Predictor, Result, open_run
+
+LIST = "predictions.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What came of it."""
+
+    predictions: tuple[dict[str, Any], ...]
+    problems: tuple[DataError, ...]
+    """Inputs that could not be used."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "predictions": list(self.predictions),
+            "problems": [{"file": str(problem.path), "message": str(problem)} for problem in self.problems],
+        }
+
+
+def predict_files(
+    run: Path | str | Predictor,
+    inputs: Sequence[str],
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Done:
+    """Write NAME.png (class indices) and NAME-overlay.png for every input, and predictions.json, into `out`.
+
+    Args:
+        inputs: files, folders (their files of a known kind, at any depth) and patterns.
+
+    Raises:
+        ConfigError: there is no run, nothing was found, or `out` holds a file that would be replaced.
+    """
+    predictor = run if isinstance(run, Predictor) else open_run(run)
+    sources = find_inputs(inputs, predictor.kind)
+    folder = Path(out)
+    names = _names([source for source, _ in sources])
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: is a file: choose a folder for --out")
+    _refuse_inputs(folder, [source for source, _ in sources], names)
+    if not overwrite:
+        for name in [LIST, *(file for name in names for file in _files(name))]:
+            if (folder / name).exists():
+                raise ConfigError(f"{folder / name}: is there already: choose another --out, or say --overwrite")
+    folder.mkdir(parents=True, exist_ok=True)
+    predictions: list[dict[str, Any]] = []
+    problems: list[DataError] = []
+    for index, ((source, _), name) in enumerate(zip(sources, names, strict=True)):
+        try:
+            predictions.append(_write(predictor(source), folder, name))
+        except DataError as error:
+            problems.append(error)
+        if progress is not None:
+            progress(index + 1, len(sources))
+    done = Done(predictions=tuple(predictions), problems=tuple(problems))
+    replace_file(folder / LIST, (json.dumps(done.to_json(), indent=2, allow_nan=False) + "\n").encode())
+    return done
+
+
+def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]:
+    """Every file once, in order, and whether it was named itself.
+
+    Raises:
+        ConfigError: an input matches nothing.
+    """
+    found: dict[Path, bool] = {}
+    for word in inputs:
+        path = Path(word)
+        if path.is_dir():
+            files = [file for file in sorted(path.rglob("*")) if _is_kind(file, modality)]
+            if not files:
+                raise ConfigError(f"{path}: holds no {modality} file ({', '.join(ENDINGS[modality])})")
+        elif path.exists() or path.is_symlink() or not glob.has_magic(word):
+            found[path] = True  # one that is missing is a problem of its own, not of the others
+            continue
+        else:
+            files = [file for file in map(Path, sorted(glob.glob(word, recursive=True))) if not file.is_dir()]
+            if not files:
+                raise ConfigError(f"{word}: matches no file")
+        for file in files:
+            found.setdefault(file, False)
+    return list(found.items())
+
+
+def _is_kind(file: Path, modality: str) -> bool:
+    return file.name.lower().endswith(ENDINGS[modality]) and not file.name.startswith(".") and file.is_file()
+
+
+def _names(sources: Sequence[Path]) -> list[str]:
+    """A name for every input: its stem, with as many of its folders in front as it takes to tell it from the others."""
+    depth = [1] * len(sources)
+    parts = [[*source.parts[:-1], source.stem] for source in sources]
+    while True:
+        names = ["-".join(part.strip("/\\:.") or "root" for part in row[-deep:]) for row, deep in zip(parts, depth, strict=True)]
+        doubled = [index for index, name in enumerate(names) if names.count(name) > 1]
+        grown = [index for index in doubled if depth[index] < len(parts[index])]
+        if not grown:
+            break
+        for index in grown:
+            depth[index] += 1
+    seen: dict[str, int] = {}
+    for index, name in enumerate(names):  # street.jpg beside street.png
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            names[index] = f"{name}-{sources[index].suffix.lstrip('.')}"
+    return names
+
+
+def _files(name: str) -> tuple[str, str]:
+    return f"{name}.png", f"{name}-overlay.png"
+
+
+def _refuse_inputs(folder: Path, sources: Sequence[Path], names: Sequence[str]) -> None:
+    """An input is never replaced, whatever was allowed."""
+    written = {(folder / file).resolve() for name in names for file in _files(name)}
+    for source in sources:
+        if source.resolve() in written:
+            raise ConfigError(f"{source}: would be replaced by its own prediction: choose another --out")
+
+
+def _write(result: Result, folder: Path, name: str) -> dict[str, Any]:
+    mask, overlay = (safe_join(folder, file) for file in _files(name))
+    result.save(mask)
+    result.save(overlay, overlay=True)
+    return {**result.to_json(), "id": name, "mask": mask.name, "overlay": overlay.name}

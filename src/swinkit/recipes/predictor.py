@@ -1,0 +1,129 @@
+"""A trained model together with everything that turns a file into an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as Picture
+from torch import nn
+
+from swinkit.engine import pick_device, read_weights
+from swinkit.files import CheckpointError, ConfigError
+from swinkit.ops.palette import colours
+from swinkit.recipes.folder import RunFolder
+from swinkit.recipes.parts import make_model
+from swinkit.recipes.plain import kind_name
+from swinkit.recipes.recipe import Recipe
+from swinkit.types import Prediction, Record, Sample, Task
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer for one input."""
+
+    prediction: Prediction
+    sample: Sample
+    source: Path | None
+    """The input file; None for an array."""
+    predictor: Predictor
+
+    @property
+    def labels(self) -> np.ndarray:
+        """[height width] the class index of every pixel."""
+        return self.prediction.labels.numpy()
+
+    def draw(self) -> np.ndarray:
+        """[height width 3] uint8: the prediction over the input."""
+        return self.predictor.recipe.modality.draw(self.sample, self.prediction)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: what was found, and in which file."""
+        source = {} if self.source is None else {"source": str(self.source)}
+        return {**source, **self.prediction.to_json()}
+
+    def save(self, path: Path | str, *, overlay: bool = False) -> Path:
+        """Write a picture and return its path.
+
+        Args:
+            path: overwritten where it exists. Masks must be PNG, which keeps every index.
+            overlay: False: an index PNG, pixel = class index, that viewers show in the classes' colours; True: the prediction drawn
+                over the input.
+
+        Raises:
+            ConfigError: the ending is none of a picture, or not PNG for a mask.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in ((".png",) if not overlay else (".png", ".jpg", ".jpeg", ".webp")):
+            raise ConfigError(f"{path}: {'an overlay is .png, .jpg or .webp' if overlay else 'a mask is saved as .png'}")
+        if overlay:
+            Picture.fromarray(self.draw()).save(path)
+            return path
+        image = Picture.fromarray(self.labels.astype(np.uint8))
+        image.putpalette(colours(256).astype(np.uint8).tobytes())
+        image.save(path)
+        return path
+
+
+class Predictor:
+    """Predicts with one set of weights; open it once, use it often. It changes nothing on disk."""
+
+    def __init__(self, recipe: Recipe, model: nn.Module, device: torch.device, *, name: str = "") -> None:
+        """`model`: on `device`, in evaluation mode. `name`: which weights these are."""
+        self.recipe, self.model, self.device, self.name = recipe, model, device, name
+
+    @property
+    def kind(self) -> str:
+        """The modality's name."""
+        return kind_name("modality", self.recipe.modality)
+
+    def __call__(self, source: Path | str | np.ndarray) -> Result:
+        """The answer for one file, or one array in the modality's raw form ([height width 3] uint8 RGB).
+
+        Raises:
+            DataError: the input cannot be read; names the file.
+        """
+        path = None if isinstance(source, np.ndarray) else Path(source)
+        record = Record(id="array" if path is None else path.stem, source=source if isinstance(source, np.ndarray) else Path(source))
+        sample = self.recipe.modality.standard(self.recipe.modality.read(record))
+        (prediction,) = self.predict([sample])
+        return Result(prediction, sample, path, self)
+
+    def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
+        """The answers for samples in the evaluation view, computed together."""
+        batch = self.recipe.modality.collate(samples).to(self.device)
+        with torch.inference_mode():
+            return self.recipe.task.predict(self.model, batch)
+
+    def each(self, sources: Sequence[Path]) -> Iterator[Result]:
+        """The answers for files, one after the other."""
+        for source in sources:
+            yield self(source)
+
+
+def open_run(run: Path | str, *, checkpoint: str = "best", device: str = "auto", task: Task | None = None) -> Predictor:
+    """The predictor of a run folder, with its best weights (their running average where there is one).
+
+    Args:
+        checkpoint: `best`, `last`, a step or the path of a checkpoint folder.
+        task: of a run whose task swinkit does not know.
+
+    Raises:
+        ConfigError: there is no run, or its recipe cannot be read.
+        CheckpointError: there is no usable checkpoint.
+    """
+    folder = RunFolder(Path(run))
+    recipe = folder.recipe(task)
+    path = folder.find(recipe, checkpoint)
+    where = pick_device(device)
+    model = make_model(recipe)
+    try:
+        model.load_state_dict(read_weights(path))
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its weights do not fit {folder.file('recipe.json')}: {error}") from error
+    model = model.to(where).eval().requires_grad_(False)
+    return Predictor(recipe, model, where, name=path.name)

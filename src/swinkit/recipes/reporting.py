@@ -1,0 +1,152 @@
+"""From what a run folder holds to its report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from swinkit.models import count, macs
+from swinkit.ops.palette import colours
+from swinkit.recipes.evaluation import Evaluation
+from swinkit.recipes.folder import RunFolder
+from swinkit.recipes.parts import make_model, open_data
+from swinkit.recipes.plain import to_plain
+from swinkit.recipes.predictor import Predictor
+from swinkit.recipes.progress import duration
+from swinkit.recipes.recipe import Recipe
+from swinkit.report import ClassRow, Example, ModelFacts, RunFacts, write_report
+from swinkit.types import Dataset, Record, Sample
+
+SHOWN = 3
+"""Best and worst samples that the report shows, of each."""
+ORDER = ("train", "val", "test")
+
+
+def keep(path: Path, predictor: Predictor, evaluation: Evaluation) -> Path:
+    """Keep an evaluation of the run's own data in its folder and write the report anew, with examples of that split."""
+    folder = RunFolder(path)
+    folder.write(f"evaluations/{evaluation.split}.json", evaluation.to_json())
+    recipe = predictor.recipe
+    data = open_data(recipe, evaluation.split)
+    examples = {
+        name: [_example(predictor, data, evaluation, index) for index in indices]
+        for name, indices in _chosen(evaluation.scores).items()
+    }
+    about = folder.read("environment.json") or {}
+    return write_report(
+        path,
+        RunFacts(
+            title=f"{to_plain(recipe)['task']['kind']}: {Path(recipe.data.path).name}",
+            main=evaluation.main,
+            figures=_figures(folder),
+            history=folder.rows(),
+            **_classes(evaluation),
+            split=evaluation.split,
+            **examples,
+            model=_model(recipe, data),
+            speed=_speed(folder.rows(), recipe, evaluation),
+            environment=about.get("environment", {}),
+            recipe=to_plain(recipe),
+            command=about.get("command", ""),
+            notes=_notes(evaluation),
+        ),
+    )
+
+
+def _figures(folder: RunFolder) -> dict[str, Mapping[str, float]]:
+    """Split -> figures, of all evaluations that were kept."""
+    kept = {name: folder.read(f"evaluations/{name}.json") for name in ORDER}
+    return {name: content["figures"] for name, content in kept.items() if content}
+
+
+def _classes(evaluation: Evaluation) -> dict[str, Any]:
+    """The per-class table and the confusion matrix, where the task's metrics have them."""
+    rows = evaluation.details.get("per_class")
+    if not rows:
+        return {}
+    table = colours(len(rows)).tolist()
+    classes = [
+        ClassRow(
+            name=row["name"],
+            figures={"iou": row["iou"], "accuracy": row["accuracy"]},
+            count=row["cells"],
+            color=tuple(color),
+        )
+        for row, color in zip(rows, table, strict=True)
+    ]
+    return {"classes": classes, "confusion": np.array(evaluation.details["confusion"])}
+
+
+def _chosen(scores: Sequence[float | None]) -> dict[str, list[int]]:
+    """Indices of the samples to show."""
+    ranked = sorted((score, index) for index, score in enumerate(scores) if score is not None)
+    worst = ranked[: min(SHOWN, (len(ranked) + 1) // 2)]
+    best = [pair for pair in ranked[::-1][:SHOWN] if pair not in worst]
+    return {"best": [index for _, index in best], "worst": [index for _, index in worst]}
+
+
+def _example(predictor: Predictor, data: Dataset, evaluation: Evaluation, index: int) -> Example:
+    modality = predictor.recipe.modality
+    sample = _sample(predictor.recipe, data, index)
+    (prediction,) = predictor.predict([sample])
+    bare = dataclasses.replace(sample, target=None)
+    truth = np.asarray(sample.target)
+    seen = np.union1d(np.unique(truth), np.unique(prediction.labels.numpy()))
+    return Example(
+        id=sample.id,
+        score=evaluation.scores[index],
+        pictures={
+            "input": modality.draw_target(bare),
+            "truth": modality.draw_target(sample),
+            "prediction": modality.draw(bare, prediction),
+        },
+        classes=[data.classes[label] for label in seen.tolist() if label < len(data.classes)],
+    )
+
+
+def _sample(recipe: Recipe, data: Dataset, index: int) -> Sample:
+    record: Record = data[index]
+    return recipe.modality.standard(recipe.modality.read(record))
+
+
+def _model(recipe: Recipe, data: Dataset) -> ModelFacts:
+    model = make_model(recipe)
+    config, space = model.config, tuple(_sample(recipe, data, 0).grid.shape[1:])
+    details = {
+        "backbone": f"{config.version}, width {config.width}, depths {config.depths}, heads {config.heads}",
+        "windows": ", ".join("x".join(map(str, window)) for window in config.windows),
+        "decoder": str(getattr(recipe.task, "decoder", "")),
+        "weights": recipe.model.weights or "from scratch",
+    }
+    return ModelFacts(
+        name=recipe.model.name,
+        parameters=count(model),
+        gmacs=macs(model, space) / 1e9,
+        size=space,
+        details={name: value for name, value in details.items() if value},
+    )
+
+
+def _speed(rows: Sequence[Mapping[str, str]], recipe: Recipe, evaluation: Evaluation) -> dict[str, str | float]:
+    speed: dict[str, str | float] = {}
+    steps = [row for row in rows if row.get("loss")]
+    if steps and rows:
+        seconds = float(rows[-1]["seconds"])
+        speed["training took"] = duration(seconds)
+        speed["training"] = f"{int(steps[-1]['step']) * recipe.training.batch / max(seconds, 1e-9):.0f} samples/s, with evaluations"
+    if evaluation.seconds:
+        speed["prediction"] = f"{evaluation.samples / evaluation.seconds:.0f} samples/s, with reading"
+    return speed
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    notes = [f"Weights: checkpoint {evaluation.weights}, the best on the validation split."]
+    if evaluation.split == "val":
+        notes.append("The best weights were chosen on this split: measure on unseen data with `swinkit evaluate`.")
+    if evaluation.split == "test":
+        notes.append("Figures of the test split are worth something only as long as nothing is chosen by them.")
+    return notes

@@ -1,0 +1,18 @@
+"""The table of tasks: one file and one line each."""
+
+from __future__ import annotations
+
+from swinkit.files import ConfigError, did_you_mean
+from swinkit.tasks.segment import Segment
+
+TASKS = {"segment": Segment}
+
+
+def find(name: str) -> type[Segment]:
+    """The task of that name."""
+    if name not in TASKS:
+        raise ConfigError(f"no task {name!r}: {did_you_mean(name, TASKS)}")
+    return TASKS[name]
+
+
+__all__ = ["TASKS", "Segment", "find"]

@@ -1,0 +1,19 @@
+"""Values and protocols shared by every room."""
+
+from swinkit.types.protocols import Dataset, Layout, Metrics, Modality, Task
+from swinkit.types.values import Batch, LabelMap, Levels, Prediction, Record, Sample, Window
+
+__all__ = [
+    "Batch",
+    "Dataset",
+    "LabelMap",
+    "Layout",
+    "Levels",
+    "Metrics",
+    "Modality",
+    "Prediction",
+    "Record",
+    "Sample",
+    "Task",
+    "Window",
+]

@@ -1,0 +1,155 @@
+"""From a foreign layout to our names and our configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from swinkit.backbone.config import SwinConfig
+from swinkit.files import CheckpointError
+from swinkit.types import Window
+from swinkit.weights import buffers
+from swinkit.weights.infer import Hints, infer, version_of, windows_from
+from swinkit.weights.layout import Layout, stages_of
+from swinkit.weights.layouts import LAYOUTS
+from swinkit.weights.origin import Origin, Weights
+from swinkit.weights.recognise import Match, choose, unwrap
+from swinkit.weights.writing import rebuilt, spaces_of
+
+
+def recognise(tree: Mapping[str, Any], *, part: str | None = None) -> Layout:
+    """The layout of a checkpoint, from its keys. CheckpointError where none fits, with the nearest and what differs."""
+    return choose(unwrap(tree, part)[0], LAYOUTS.values()).layout
+
+
+def read(
+    tree: Mapping[str, Any],
+    *,
+    window: Any = None,
+    bias_window: Any = None,
+    size: int | Window | None = None,
+    part: str | None = None,
+) -> Weights:
+    """Turn a checkpoint of any known layout into ours; the configuration is found from the tensors.
+
+    Args:
+        tree: what `read_tensors` or `torch.load` gave: tensors by name, with or without wrappers such as `model`.
+        window: only where the file cannot say: Swin V2 without buffers, or V1 windows with unequal sides. One number,
+            one size an axis, or a sequence with one of these for every stage.
+        bias_window: likewise, for every stage, the windows that Swin V2 was first trained with, where they were others.
+        size: input cells along each axis (or one number); cuts `window` to the maps of the later stages, as sources do.
+        part: the entry to take of a checkpoint that holds several, say `ema`.
+
+    Raises:
+        CheckpointError: no layout fits, tensors are missing or contradict each other, or a window must be given.
+    """
+    state, prefix = unwrap(tree, part)
+    found = choose(state, LAYOUTS.values())
+    ours = {name: state[theirs] for theirs, name in found.names.items()}
+    rank = ours["stem.projection.weight"].ndim - 2
+    hints = _told_by_buffers(state, found, ours, (size,) * rank if isinstance(size, int) else size)
+    _told_by_caller(hints, ours, window, bias_window)
+    config = infer(ours, found.layout, hints)
+    kinds, odd = _check_buffers(state, found, config, hints.size)
+    return Weights(
+        config=config,
+        state=ours,
+        leftovers={name: state[name] for name in found.leftovers} | odd,
+        origin=Origin(layout=found.layout.name, size=hints.size, buffers=kinds, prefix=prefix),
+    )
+
+
+def _told_by_buffers(
+    state: Mapping[str, Tensor], found: Match, ours: Mapping[str, Tensor], size: Window | None
+) -> Hints:
+    """Windows, as any kind of buffer tells them, and the input size of the shift masks."""
+    hints, patch = Hints(size=size), tuple(ours["stem.projection.weight"].shape[2:])
+    masks: dict[int, Tensor] = {}
+    for name, place in found.buffers.items():
+        kind, stage = place.split(".")[0], int(place.split(".")[1])
+        if kind == "coordinates":
+            hints.windows[stage], hints.bias_windows[stage] = buffers.windows_of_coordinates(state[name])
+        elif kind == "index" and stage not in hints.windows:
+            told = buffers.window_of_index(state[name], len(patch))
+            hints.windows |= {} if told is None else {stage: told}
+        elif kind == "mask":
+            masks.setdefault(stage, state[name])
+    _told_by_masks(hints, masks, patch, found.layout.small_map)
+    if masks and hints.size is not None:  # a stage without mask or other buffer has one window, cut to its map
+        for stage, space in enumerate(spaces_of(hints.size, patch, stages_of(state, found.layout))):
+            before = hints.windows.get(stage - 1)
+            if stage not in hints.windows and before is not None:
+                hints.windows[stage] = tuple(min(w, s) for w, s in zip(before, space, strict=True))
+    return hints
+
+
+def _told_by_masks(hints: Hints, masks: Mapping[int, Tensor], patch: Window, small_map: str) -> None:
+    for stage, value in sorted(masks.items()):
+        window = hints.windows.get(stage) or buffers.window_of_mask(value, len(patch), small_map)
+        if window is None:
+            continue
+        hints.windows[stage] = window
+        space = buffers.space_of_mask(value, window, small_map)
+        if hints.size is None and space is not None:
+            hints.size = tuple(s * p * 2**stage for s, p in zip(space, patch, strict=True))
+
+
+def _told_by_caller(hints: Hints, ours: Mapping[str, Tensor], window: Any, bias_window: Any) -> None:
+    """What the caller says wins; `infer` finds out whether the tensors agree."""
+    patch = tuple(ours["stem.projection.weight"].shape[2:])
+    stages = len({name.split(".")[2] for name in ours if name.startswith("backbone.stages.")})
+    given, one = windows_from(window, stages, len(patch), "window")
+    if one and hints.size is not None:
+        spaces = spaces_of(hints.size, patch, stages)
+        given = {s: tuple(min(w, m) for w, m in zip(row, spaces[s], strict=True)) for s, row in given.items()}
+    elif one and stages > 1 and version_of(ours) == "v2":
+        given = {}  # one window would do for the last stages only if their maps are as large: `infer` asks for more
+    trained, one = windows_from(bias_window, stages, len(patch), "bias_window")
+    if one and stages > 1:
+        raise CheckpointError(f"bias_window={bias_window!r}: give {stages}, one a stage, say (12, 12, 12, 6)")
+    hints.windows |= given
+    hints.bias_windows |= trained
+
+
+def _check_buffers(
+    state: Mapping[str, Tensor], found: Match, config: SwinConfig, size: Window | None
+) -> tuple[tuple[tuple[str, str], ...], dict[str, Tensor]]:
+    """The kinds of buffer to build again, and those that must be kept because building gives other bits.
+
+    CheckpointError where a buffer means something else than the configuration does: the weights were trained with other
+    offsets or other windows, and outputs would change silently.
+    """
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, place in found.buffers.items():
+        groups.setdefault(place.partition(".")[0], {})[name] = state[name]
+    kinds: list[tuple[str, str]] = []
+    odd: dict[str, Tensor] = {}
+    for kind, group in groups.items():
+        number = str(next(iter(group.values())).dtype).removeprefix("torch.")
+        built = rebuilt(found.layout, config, {kind: number}, size) if kind != "mask" or size is not None else {}
+        if set(built) == set(group) and all(_same_bits(built[name], value) for name, value in group.items()):
+            kinds.append((kind, number))
+            continue
+        for name, value in group.items():
+            if name not in built or not _close(built[name], value):
+                raise CheckpointError(
+                    f"{name} is not what the other tensors imply: the weights were made with other offsets or windows; "
+                    "give window= as it was in training, or remove this tensor from the file if it does not matter"
+                )
+        odd |= group
+    return tuple(kinds), odd
+
+
+def _same_bits(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return torch.equal(one, other) or bool(((one == other) | (one.isnan() & other.isnan())).all())
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape:
+        return False
+    return torch.allclose(one.double(), other.double(), rtol=1e-2, atol=1e-3, equal_nan=True)

@@ -1,0 +1,157 @@
+"""Imports cost nothing, touch nothing, and name only what is installed with the package."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from importlib.metadata import packages_distributions
+
+ABOVE = {"cli", "__main__", "__init__"}  # may speak of the package as a whole
+
+TOUCHES_NOTHING = """
+import importlib, json, os, random, sys
+modules, foreign = json.loads(sys.argv[1])
+for name in foreign:
+    importlib.import_module(name)
+import numpy, torch
+
+def settings():
+    return (
+        dict(os.environ), random.getstate(), str(numpy.random.get_state()), torch.get_rng_state().tolist(),
+        torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled(),
+        torch.are_deterministic_algorithms_enabled(), torch.cuda.is_initialized(),
+    )
+
+touched, before = [], settings()
+CHANGES = {"subprocess.Popen", "os.system", "os.mkdir", "os.remove", "os.rename"}
+
+def watch(event, arguments):
+    if event == "open" and not str(arguments[0]).endswith((".py", ".pyc", ".so", ".pyd")):
+        touched.append(f"opens {arguments[0]}")
+    elif event in CHANGES or event.startswith("socket."):
+        touched.append(f"{event} {arguments}")
+
+sys.addaudithook(watch)
+for name in modules:
+    at = len(touched)
+    importlib.import_module(name)
+    touched[at:] = [f"{name} {what}" for what in touched[at:]]
+if before != settings():
+    touched.append("a device, a global setting or a random state changed")
+print(json.dumps(touched))
+"""
+
+
+def python(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def imports(source, *, run_at_import: bool) -> set[str]:
+    """Modules that a file imports: with `run_at_import` only those outside functions and `if TYPE_CHECKING`."""
+    names: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            return
+        if run_at_import and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(source.tree)
+    return names
+
+
+def foreign(names: set[str]) -> set[str]:
+    return {n for n in names if n.partition(".")[0] not in {*sys.stdlib_module_names, "swinkit"}}
+
+
+def canonical(requirement: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0]).lower()
+
+
+@cache
+def providers() -> dict[str, list[str]]:
+    return {name: [canonical(p) for p in packages] for name, packages in packages_distributions().items()}
+
+
+def distributions(names: set[str]) -> set[str]:
+    """The packages that install these modules."""
+    roots = {name.partition(".")[0] for name in foreign(names)}
+    return {package for root in roots for package in providers().get(root, [root])}
+
+
+def declared(root) -> tuple[set[str], set[str]]:
+    """Packages that always come with swinkit, and those of its extras."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    extras = [line for name, lines in project["optional-dependencies"].items() if name != "test" for line in lines]
+    return {canonical(line) for line in project["dependencies"]}, {canonical(line) for line in extras} - {"swinkit"}
+
+
+def test_importing_swinkit_does_not_import_torch():
+    assert python("-c", "import sys, swinkit; print('torch' in sys.modules)").strip() == "False"
+
+
+def test_help_does_not_import_torch():
+    script = (
+        "import runpy, sys; sys.argv = ['swinkit', '--help']\n"
+        "try: runpy.run_module('swinkit', run_name='__main__')\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print('torch' in sys.modules)"
+    )
+    assert python("-c", script).splitlines()[-1] == "False"
+
+
+def test_importing_every_module_touches_nothing(sources):
+    names, others = [], set()
+    for source in sources:
+        if source.room != "__main__":
+            names.append(source.module)
+        others |= foreign(imports(source, run_at_import=True))
+    assert json.loads(python("-c", TOUCHES_NOTHING, json.dumps([names, sorted(others)])).splitlines()[-1]) == []
+
+
+def test_nothing_below_the_command_line_imports_the_whole_package(source, root):
+    if source.room in ABOVE:
+        return
+    rooms = {path.stem for path in (root / "src" / "swinkit").iterdir()}
+    for node in source.walk(ast.Import, ast.ImportFrom):
+        if isinstance(node, ast.Import):
+            assert "swinkit" not in {alias.name for alias in node.names}, source.at(node)
+        elif node.module == "swinkit":
+            assert {alias.name for alias in node.names} <= rooms, source.at(node)
+
+
+def test_imports_are_absolute(source):
+    for node in source.walk(ast.ImportFrom):
+        assert not node.level, source.at(node)
+
+
+def test_what_is_imported_is_declared(source, root):
+    core, extras = declared(root)
+    assert distributions(imports(source, run_at_import=True)) <= core, "not a dependency of the core"
+    assert distributions(imports(source, run_at_import=False)) <= core | extras, "in no extra"
+
+
+def test_what_is_declared_is_imported(sources, root):
+    core, extras = declared(root)
+    used = set().union(*(distributions(imports(source, run_at_import=False)) for source in sources))
+    assert core <= used, f"declared, but nothing imports {', '.join(sorted(core - used))}"
+
+
+def test_weights_know_only_the_configuration_of_the_backbone(source):
+    if source.room == "weights":
+        allowed = ("swinkit.weights", "swinkit.backbone.config", "swinkit.types", "swinkit.files")
+        ours = {name for name in imports(source, run_at_import=False) if name.startswith("swinkit")}
+        assert all(name.startswith(allowed) for name in ours), ours
