@@ -17,7 +17,7 @@ check: .venv/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/architecture
+	$(BIN)/python -m pytest -q tests/architecture
 
 test: .venv/.test
 	$(FAST) -m "not slow"

@@ -1,7 +1,8 @@
 """Trainers that are forked and killed: `python fork_server.py MODEL KILLS SEED FOLDER` prints one JSON document.
 
-The parent imports torch once and never runs an operation (a thread pool does not survive a fork), so a trainer costs milliseconds to
-start instead of seconds. Every trainer goes on from the newest valid checkpoint; every loss it logs must be the reference's, bit for bit.
+The parent imports torch once and never runs an operation (a thread pool does not survive a fork), so a trainer costs
+milliseconds to start instead of seconds. Every trainer goes on from the newest valid checkpoint; every loss it logs
+must be the reference's, bit for bit.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from toy_training import Paint, Plain, Setting, Stripes
 from swinkit.engine import Checkpoints, Loader, Saved, State, Step, Training, train
 from swinkit.files import observed
 
-STEPS, EVERY = 24, 3
+STEPS, EVERY = 18, 3
 SETTINGS = dict(steps=STEPS, batch=6, micro_batch=4, workers=2, ema=0.9, evaluate_every=6, save_every=EVERY, rate=1e-2)
 
 
@@ -33,7 +34,7 @@ def toy() -> tuple[State, Loader, Loader, Paint]:
 
 
 def swin() -> tuple[State, Loader, Loader, Paint]:
-    """A real one: a stage with window 12 and one with 24 heads at window 7, where careless backward passes are not deterministic."""
+    """A real one: window 12, and 24 heads at window 7, where careless backward passes are not deterministic."""
     from torch import nn
 
     from swinkit.backbone import Patches, SwinConfig
@@ -48,7 +49,12 @@ def swin() -> tuple[State, Loader, Loader, Paint]:
             return nn.functional.interpolate(self.linear(features[-1]), size=size, mode="bilinear")
 
     config = SwinConfig(
-        stem=Patches(size=(2, 2), channels=3), width=24, depths=(2, 2), heads=(6, 24), window=((12, 12), (7, 7)), drop_path=0.2
+        stem=Patches(size=(2, 2), channels=3),
+        width=24,
+        depths=(2, 2),
+        heads=(6, 24),
+        window=((12, 12), (7, 7)),
+        drop_path=0.2,
     )
     torch.manual_seed(0)
     model = Model(config, lambda levels: Head(levels.channels[-1]))
@@ -100,6 +106,11 @@ def forked(work: Callable[[], None]) -> int:
     return child
 
 
+def ended(name: str, folder: Path) -> int:
+    """Let a trainer run to its end; returns its status."""
+    return os.waitpid(forked(lambda: trainer(MODELS[name], folder, None)), 0)[1]
+
+
 def logged(folder: Path) -> list[list[str]]:
     """The whole lines of a trainer's log; a kill may tear none, a line is one write."""
     return [json.loads(line) for line in (folder / "log").read_text().splitlines()] if (folder / "log").exists() else []
@@ -115,7 +126,7 @@ def killed(name: str, folder: Path, luck: random.Random, longest: float) -> str 
     """Start a trainer and kill it: "inside" a checkpoint write or "outside" one; None when it had ended before."""
     inside = luck.random() < 0.3
     (folder / "writing").unlink(missing_ok=True)
-    child = forked(lambda: trainer(MODELS[name], folder, luck.randrange(1, 60) if inside else None))
+    child = forked(lambda: trainer(MODELS[name], folder, luck.randrange(1, 150) if inside else None))
     end = time.monotonic() + (luck.uniform(0.05, longest) if not inside else 60)
     while time.monotonic() < end:
         if os.waitpid(child, os.WNOHANG)[0]:
@@ -132,7 +143,7 @@ def main(name: str, kills: int, seed: int, root: Path) -> dict[str, object]:
     reference = root / "reference"
     reference.mkdir(parents=True)
     started = time.monotonic()
-    _, status = os.waitpid(forked(lambda: trainer(MODELS[name], reference, None)), 0)
+    status = ended(name, reference)
     longest = time.monotonic() - started
     wanted = {line[0]: line for line in logged(reference)}
     wrong, lost, runs, last = [], 0, 0, ""
@@ -149,15 +160,14 @@ def main(name: str, kills: int, seed: int, root: Path) -> dict[str, object]:
             done = [line[0] for line in logged(folder)[:before]]
             now = [line[0] for line in logged(folder)[before:]]
             lost = max(lost, done[-1] + 1 - now[0] if done and now else 0)
-        end = os.waitpid(forked(lambda: trainer(MODELS[name], folder, None)), 0)[1]
-        status = status or end
+        status = status or ended(name, folder)
         lines = logged(folder)
         wrong += [line for line in lines if line != wanted[line[0]]]
         if {line[0] for line in lines} != set(range(1, STEPS + 1)) or weights(folder) != weights(reference):
             wrong.append([f"run {runs}: steps or weights differ"])
         last = weights(folder)
     left = [path.name for path in root.rglob(".tmp-*")]
-    return {**counts, "runs": runs, "status": status, "wrong": wrong[:5], "lost": lost, "left": left, "weights": last, "seconds": longest}
+    return {**counts, "runs": runs, "status": status, "wrong": wrong[:5], "lost": lost, "left": left, "weights": last}
 
 
 if __name__ == "__main__":

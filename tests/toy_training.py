@@ -1,4 +1,4 @@
-"""A data set, modality, task and model that train in milliseconds and use every kind of random draw the engine must repeat."""
+"""A data set, modality, task and model that train in milliseconds, with every kind of random draw there is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control: a plain U-Net (Ronneberger et al. 2015) with batch norm, for what a standard network reaches in the same time."""
+"""The control: a plain U-Net (Ronneberger et al. 2015) with batch norm: what a standard network reaches."""
 
 from __future__ import annotations
 

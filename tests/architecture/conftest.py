@@ -1,4 +1,4 @@
-"""The source tree, parsed once: a test that asks for `source` runs for every file of the package."""
+"""The source tree, parsed once. Rules about files gather every breach, so that one run shows them all."""
 
 from __future__ import annotations
 
@@ -55,15 +55,16 @@ SOURCES = [Source(path) for path in sorted(PACKAGE.rglob("*.py"))]
 EVERYTHING = SOURCES + [Source(path) for folder in SCRIPTS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for fixture, files in {"source": SOURCES, "script_or_source": EVERYTHING}.items():
-        if fixture in metafunc.fixturenames:
-            metafunc.parametrize(fixture, files, ids=[file.name for file in files])
+@pytest.fixture(scope="session")
+def sources() -> list[Source]:
+    """The files of the package."""
+    return SOURCES
 
 
 @pytest.fixture(scope="session")
-def sources() -> list[Source]:
-    return SOURCES
+def scripts_and_sources() -> list[Source]:
+    """Those, and the tests, examples and benchmarks."""
+    return EVERYTHING
 
 
 @pytest.fixture(scope="session")

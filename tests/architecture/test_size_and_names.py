@@ -10,40 +10,42 @@ DRAWERS = {"util", "utils", "misc", "helper", "helpers", "common", "base", "core
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def test_a_file_is_short(script_or_source):
-    limit = 400 if script_or_source.name.startswith(KERNELS) else 250
-    assert len(script_or_source.lines) <= limit, "split it by idea"
+def test_files_are_short(scripts_and_sources):
+    lengths = {file.name: len(file.lines) for file in scripts_and_sources}
+    long = {name: n for name, n in lengths.items() if n > (400 if name.startswith(KERNELS) else 250)}
+    assert not long, "split by idea"
 
 
-def test_a_function_is_short(script_or_source):
-    long = [
-        f"{script_or_source.at(node)}: {node.name} has {node.end_lineno - node.lineno + 1} lines"
-        for node in script_or_source.walk(*DEFINITIONS)
-        if node.end_lineno - node.lineno + 1 > 60
-    ]
-    assert not long, long
+def test_functions_are_short(scripts_and_sources):
+    lengths = {
+        f"{file.at(node)} {node.name}": node.end_lineno - node.lineno + 1
+        for file in scripts_and_sources
+        for node in file.walk(*DEFINITIONS)
+    }
+    assert not {name: n for name, n in lengths.items() if n > 60}
 
 
-def test_no_file_or_folder_is_a_drawer(script_or_source):
-    words = {re.sub(r"\.py$", "", part) for part in script_or_source.name.split("/")}
-    assert not words & DRAWERS, "name the idea"
+def test_no_file_or_folder_is_a_drawer(scripts_and_sources):
+    parts = {file.name: {re.sub(r"\.py$", "", part) for part in file.name.split("/")} for file in scripts_and_sources}
+    assert not [name for name, words in parts.items() if words & DRAWERS], "name the idea"
 
 
-def test_no_folder_is_deeper_than_two(source):
-    assert source.name.count("/") <= 4
+def test_no_folder_is_deeper_than_two(sources):
+    assert not [file.name for file in sources if file.name.count("/") > 4]
 
 
-def test_a_file_says_what_it_is_for(source):
-    assert ast.get_docstring(source.tree), f"{source.name} has no docstring"
+def test_files_say_what_they_are_for(sources):
+    assert not [file.name for file in sources if not ast.get_docstring(file.tree)]
 
 
-def test_public_names_are_documented(source):
+def test_public_names_are_documented(sources):
     silent = [
-        f"{source.at(node)}: {node.name}"
-        for node in source.tree.body
+        f"{file.at(node)} {node.name}"
+        for file in sources
+        for node in file.tree.body
         if isinstance(node, (*DEFINITIONS, ast.ClassDef))
         and not node.name.startswith("_")
         and not ast.get_docstring(node)
         and not any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
     ]
-    assert not silent, silent
+    assert not silent

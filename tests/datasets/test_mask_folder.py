@@ -160,8 +160,9 @@ def test_colour_masks_need_a_table_and_are_read_by_it(tmp_path, name, content):
     rows = np.arange(48).reshape(6, 8) % 3
     for path in (tmp_path / "labels").iterdir():
         Image.fromarray(np.array([[255, 0, 0], [0, 0, 255], [0, 0, 0]], np.uint8)[rows]).save(path)
-    with pytest.raises(DataError, match="has mode RGB"):
-        MaskFolder(path=str(tmp_path)).open("train")
+    for strict in (True, False):
+        with pytest.raises(DataError, match=r"0\.png: mask: has mode RGB"):
+            MaskFolder(path=str(tmp_path)).open("train", strict=strict)
     (tmp_path / name).write_text(content)
     split = MaskFolder(path=str(tmp_path), colours=name, ignore=(2,)).open("train")
     assert split.classes == ("red thing", "blue")

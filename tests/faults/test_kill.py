@@ -15,7 +15,10 @@ SERVER = Path(__file__).parents[1] / "fork_server.py"
 
 def killed(model: str, kills: int, seed: int, folder: Path) -> dict:
     """Run the fork server in a process of its own: this one has used its threads, and they do not survive a fork."""
-    patient = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}  # two threads on a busy machine would wait for each other
+    patient = {
+        "OMP_WAIT_POLICY": "passive",
+        "GOMP_SPINCOUNT": "0",
+    }  # else threads of a busy machine wait for each other
     done = subprocess.run(
         [sys.executable, str(SERVER), model, str(kills), str(seed), str(folder)],
         env=os.environ | patient,
@@ -36,7 +39,7 @@ def holds(result: dict, kills: int) -> None:
 
 
 def test_a_killed_run_repeats_the_loss_curve_of_one_that_was_left_alone(tmp_path):
-    holds(killed("toy", 5, 1, tmp_path), 5)
+    holds(killed("toy", 4, 1, tmp_path), 4)
 
 
 @pytest.mark.slow

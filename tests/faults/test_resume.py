@@ -79,7 +79,10 @@ def test_every_cut_point_gives_the_same_run(tmp_path, name):
         assert again.state.history == whole.state.history and again.state.best == whole.state.best
 
 
-@pytest.mark.parametrize("kill", [("Step", 1), ("Step", 2), ("Step", 3), ("Counted", 3), ("Evaluated", 3), ("Saved", 3), ("Counted", 6)])
+KILLS = [("Step", 1), ("Step", 2), ("Step", 3), ("Counted", 3), ("Evaluated", 3), ("Saved", 3), ("Counted", 6)]
+
+
+@pytest.mark.parametrize("kill", KILLS, ids=str)
 def test_an_interrupt_saves_that_step_and_nothing_is_lost(tmp_path, kill):
     changes = {"steps": 6, "save_every": 6, "evaluate_every": 3}
     whole = Setting(changes)
@@ -134,9 +137,9 @@ def test_other_settings_are_refused_by_name(saved, name):
     assert all(map(torch.equal, weights(OTHER[name]), before)) and OTHER[name].state.step == 0
 
 
-@pytest.mark.parametrize("free", [{"workers": 3}, {"keep": 9}, {"save_every": 1}, {"evaluate_every": 1}, {"patience": 4}])
-def test_settings_that_change_no_number_may_differ(saved, free):
-    setting = Setting({"steps": 2, **free})
+@pytest.mark.parametrize("name", ["workers", "keep", "save_every", "evaluate_every", "patience"])
+def test_settings_that_change_no_number_may_differ(saved, name):
+    setting = Setting({"steps": 2, name: 3})
     Checkpoints(saved.parent, fingerprint=KEY).load(saved, setting.state)
     assert setting.state.step == 2
 

@@ -22,6 +22,7 @@ def sizes(rng: np.random.Generator, rank: int) -> tuple[int, ...]:
 
 
 @given(seeds, ranks)
+@settings(max_examples=60, deadline=None)
 def test_composition_applies_the_rightmost_map_first(seed, rank):
     rng = np.random.default_rng(seed)
     points = rng.normal(size=(5, rank))
@@ -45,6 +46,7 @@ def test_resizing_maps_edges_to_edges():
 
 
 @given(seeds, ranks)
+@settings(max_examples=60, deadline=None)
 def test_ranges_that_allow_nothing_give_a_whole_offset(seed, rank):
     rng = np.random.default_rng(seed)
     space, size = sizes(rng, rank), sizes(rng, rank)
@@ -57,6 +59,7 @@ def test_ranges_that_allow_nothing_give_a_whole_offset(seed, rank):
 
 
 @given(seeds, ranks)
+@settings(max_examples=60, deadline=None)
 def test_a_flip_keeps_the_input_inside(seed, rank):
     rng = np.random.default_rng(seed)
     space = sizes(rng, rank)
@@ -65,7 +68,7 @@ def test_a_flip_keeps_the_input_inside(seed, rank):
 
 
 @given(seeds, ranks)
-@settings(max_examples=50)
+@settings(max_examples=60, deadline=None)
 def test_stretch_keeps_the_volume_and_zoom_stays_in_range(seed, rank):
     rng = np.random.default_rng(seed)
     matrix = affine.draw(rng, ANYTHING, sizes(rng, rank), sizes(rng, rank), scale=3.0)
@@ -74,6 +77,7 @@ def test_stretch_keeps_the_volume_and_zoom_stays_in_range(seed, rank):
 
 
 @given(seeds, ranks)
+@settings(max_examples=60, deadline=None)
 def test_every_draw_takes_the_same_numbers(seed, rank):
     one, other = np.random.default_rng(seed), np.random.default_rng(seed)
     affine.draw(one, Ranges(), (9,) * rank, (5,) * rank)

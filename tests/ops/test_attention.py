@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -76,7 +76,8 @@ def run_and_grad(backend: Backend, case: Case) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("case", list(cases()), ids=str)
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
 def test_backend_agrees_with_the_reference(backend, case):
-    why = backend.refuses(call_of(case, inputs_of(case)))
+    # a backend may leave gradients to another one that is faster here, but not because its own would be wrong
+    why = backend.refuses(replace(call_of(case, inputs_of(case)), grad=False))
     if why:
         assert all(isinstance(reason, str) and reason for reason in why)
         pytest.skip("; ".join(why))
@@ -104,7 +105,7 @@ def test_rows_without_any_key_are_finite_both_ways(backend, dtype):
     x = inputs_of(case)
     x = Inputs(q=x.q, k=x.k, v=x.v, bias=x.bias, plan=x.plan, pad_key=x.pad_key, pad_value=x.pad_value,
                valid=torch.zeros(2, 36, dtype=torch.bool))  # fmt: skip
-    if backend.refuses(call_of(case, x)):
+    if backend.refuses(replace(call_of(case, x), grad=False)):
         pytest.skip("refused")
     out = backend.run(x)
     grads = torch.autograd.grad(out.float().sum(), [x.q, x.k, x.v, x.bias])

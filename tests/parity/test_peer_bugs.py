@@ -1,4 +1,4 @@
-"""Two bugs of installed peers, shown on them. An XPASS means that the peer has mended one: then change the documents."""
+"""Two bugs of installed peers, shown on them. An XPASS means that the peer has mended one: then say so in the docs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def rows_changed_by_the_last(model, tokens: int) -> list[int]:
 @pytest.mark.xfail(strict=True, reason=f"timm {timm.__version__} rolls before it pads (design C1)")
 def test_a_row_changes_only_rows_of_its_windows_in_timm():
     """Two blocks, window 7, 16 rows: rows 14, 15 share a window, then the windows shifted by 3 begin at 3 and 10."""
-    model = randomise(SwinTransformer(img_size=64, window_size=7, depths=(2,), num_heads=(1,), embed_dim=24, num_classes=1))
+    model = randomise(
+        SwinTransformer(img_size=64, window_size=7, depths=(2,), num_heads=(1,), embed_dim=24, num_classes=1)
+    )
     assert rows_changed_by_the_last(model, 16) == [10, 11, 12, 13, 14, 15]
 
 

@@ -1,4 +1,4 @@
-"""torchvision's Swin V1 and V2 against ours at any size: it pads before rolling, as we do, and padding may be attended to."""
+"""torchvision's Swin V1 and V2 against ours at any size: it pads before rolling, as we do; its padding is a key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def to_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, value in state.items():
         name = re.sub(r"^features\.0\.0\.", "stem.projection.", name)
         name = re.sub(r"^features\.0\.2\.", "stem.norm.", name)
-        name = re.sub(r"^features\.(\d+)\.(norm|reduction)", lambda m: f"backbone.stages.{int(m[1]) // 2}.merging.{m[2]}", name)
+        name = re.sub(
+            r"^features\.(\d+)\.(norm|reduction)", lambda m: f"backbone.stages.{int(m[1]) // 2}.merging.{m[2]}", name
+        )
         name = re.sub(r"^features\.(\d+)\.(\d+)\.", lambda m: f"backbone.stages.{int(m[1]) // 2}.blocks.{m[2]}.", name)
         name = re.sub(r"^norm\.", "backbone.norms.3.", name)
         name = re.sub(r"^head\.", "head.linear.", name)
@@ -45,7 +47,9 @@ SIZES = {"multiple": (224, 224), "padded": (200, 264), "odd_maps": (252, 380), "
 
 
 def peer_of(version: str, width: int, depths, window: int):
-    block, merging = {"v1": (SwinTransformerBlock, PatchMerging), "v2": (SwinTransformerBlockV2, PatchMergingV2)}[version]
+    block, merging = {"v1": (SwinTransformerBlock, PatchMerging), "v2": (SwinTransformerBlockV2, PatchMergingV2)}[
+        version
+    ]
     heads = [width // 32 * 2**i for i in range(4)] if width % 32 == 0 else [2**i for i in range(4)]
     model = SwinTransformer([4, 4], width, list(depths), heads, [window, window], stochastic_depth_prob=0.0,
                             num_classes=10, block=block, downsample_layer=merging)  # fmt: skip

@@ -1,4 +1,4 @@
-"""transformers' Swin and Swinv2 against ours. A fresh peer for every size: it changes itself in forward (test_peer_bugs)."""
+"""transformers' Swin and Swinv2 against ours, a fresh peer for every size: forward changes it (test_peer_bugs)."""
 
 from __future__ import annotations
 

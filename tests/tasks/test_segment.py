@@ -187,7 +187,7 @@ def test_low_precision_output_is_compared_in_float32(dtype: torch.dtype) -> None
 
 def test_heads_follow_the_settings() -> None:
     fpn = Segment(classes=CLASSES, detail=2, channels=8, auxiliary=0.4).head(LEVELS)
-    assert isinstance(fpn, FPN) and fpn.auxiliary is not None and fpn.classifier.detail == 2
+    assert isinstance(fpn, FPN) and fpn.auxiliary is not None and fpn.classifier.conv.stride == (2, 2)
     upernet = Segment(classes=CLASSES, decoder="upernet", channels=8).head(LEVELS)
     assert isinstance(upernet, UPerNet) and upernet.auxiliary is not None
     assert Segment(classes=CLASSES, decoder="upernet", channels=8, auxiliary=0.0).head(LEVELS).auxiliary is None

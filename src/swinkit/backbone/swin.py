@@ -45,6 +45,8 @@ class Stage(nn.Module):
     def __init__(self, merging: Merging | None, blocks: list[Block], cuts: tuple[Cut, Cut]) -> None:
         super().__init__()
         self.merging, self.blocks, self.cuts = merging, nn.ModuleList(blocks), cuts
+        self.ready: dict[Window, list[Plan]] = {}
+        """Plans worked out beforehand; only in read-only copies for inference (`models.prepared`)."""
 
     def forward(
         self, x: Float[Tensor, "b cells c"], space: Window, valid: Bool[Tensor, "b *space"] | None = None
@@ -63,6 +65,8 @@ class Stage(nn.Module):
 
     def plans(self, space: Window, device: torch.device) -> list[Plan]:
         """The unshifted and the shifted plan; the second only where there is a block for it."""
+        if self.ready and space in self.ready:
+            return self.ready[space]
         spare = torch.compiler.is_exporting()
         return [plan(space, cut, device, spare=spare) for cut in self.cuts[: len(self.blocks)]]
 

@@ -33,14 +33,19 @@ def names_in(root: Path) -> tuple[Names, tuple[int, ...]] | None:
 
 
 def names_found(masks: Iterable[Path], *, strict: bool) -> Names:
-    """`class 0` up to the largest id in the masks, 255 aside. Unreadable masks are passed over unless `strict`."""
+    """`class 0` up to the largest id in the masks, 255 aside.
+
+    Unreadable masks are passed over unless `strict`, or all are.
+    """
+    refused: list[DataError] = []
 
     def largest(path: Path) -> tuple[int, int, bool]:
         try:
             ids = np.unique(read_ids(path))
-        except DataError:
+        except DataError as error:
             if strict:
                 raise
+            refused.append(error)
             return -1, 0, False
         kept = ids[ids != IGNORE]
         return (int(kept[-1]) if len(kept) else -1), len(kept), len(kept) < len(ids)
@@ -48,6 +53,8 @@ def names_found(masks: Iterable[Path], *, strict: bool) -> Names:
     paths = list(masks)
     with ThreadPoolExecutor(max_workers=4) as pool:  # decoding leaves Python's lock
         found = list(pool.map(largest, paths))
+    if refused and len(refused) == len(paths):
+        raise min(refused, key=str)
     top = max((row[0] for row in found), default=-1)
     if top == 0 and any(row[2] for row in found):
         raise DataError(

@@ -1,7 +1,7 @@
 """Checkpoints that are whole or absent, hashed, and free of pickle.
 
-`step-N/` appears by one rename after every byte of it is on the disk. What is found is decided by the manifests alone; best.json and
-last.json are hints for people. Only the holder of the lock writes, sweeps and rotates.
+`step-N/` appears by one rename after every byte of it is on the disk. What is found is decided by the manifests
+alone; best.json and last.json are hints for people. Only the holder of the lock writes, sweeps and rotates.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Checkpoints:
     """The checkpoints of one run."""
 
     def __init__(self, folder: Path | str, *, fingerprint: dict[str, Any], keep: int = 2) -> None:
-        """`fingerprint`: plain JSON values; checkpoints with other ones are refused. `keep`: newest ones kept beside the best."""
+        """`fingerprint`: plain JSON values; others are refused. `keep`: newest checkpoints kept beside the best."""
         self.folder, self.keep = Path(folder), keep
         self.fingerprint = json.loads(json.dumps(fingerprint))
         self._locked = False
@@ -203,7 +203,7 @@ class Checkpoints:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The verified content of a checkpoint folder; CheckpointError as `Checkpoints.load`, whatever configuration it has."""
+    """The verified content of a checkpoint folder of any configuration; CheckpointError as `Checkpoints.load`."""
     if not path.is_dir():
         raise CheckpointError(f"{path}: there is no such checkpoint folder")
     verify_manifest(path)

@@ -39,7 +39,8 @@ def evaluating(
 ) -> Iterator[Counted]:
     """Predict every sample of the loader once; yields after every batch, and the figures at the end.
 
-    The model's mode is put back even when the caller leaves early. Interrupted in any process, it ends without the figures.
+    The model's mode is put back even when the caller leaves early. Interrupted in any process, it ends without the
+    figures.
     """
     world, device = world or World(), torch.device(device)
     total = len(range(len(loader.dataset))[world.share(len(loader.dataset))])

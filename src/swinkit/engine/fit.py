@@ -164,11 +164,11 @@ def _not_finite(
     gradients.model.zero_grad(set_to_none=True)
     bad = [f"loss {name!r} is {value}" for name, value in losses.items() if not math.isfinite(value)]
     where = [text if len(found) == 1 else f"process {rank}: {text}" for rank, text in enumerate(found) if text]
-    names = [name for batch in batches for name in batch.ids]
+    if not where:
+        where = [f"not seen again when the step was repeated; samples {listed([i for b in batches for i in b.ids])}"]
     return NonFinite(
-        f"step {step + 1}: {', '.join(bad) or 'the gradient is not finite'} (of the losses {', '.join(losses)}) at learning rate "
-        f"{rate:g}; {'; '.join(where) or f'not seen again when the step was repeated; samples {listed(names)}'}; "
-        "nothing was stepped or saved"
+        f"step {step + 1}: {', '.join(bad) or 'the gradient is not finite'} (of the losses {', '.join(losses)}) "
+        f"at learning rate {rate:g}; {'; '.join(where)}; nothing was stepped or saved"
     )
 
 

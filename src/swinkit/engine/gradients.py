@@ -1,12 +1,13 @@
 """The exact gradient of one step, from any number of micro-batches and processes.
 
-A task gives every loss as a sum and a weight; the loss is all sums over all weights. With more than one micro-batch the weights of the
-later ones must be known before the first backward pass. A single loss only needs a factor on the finished gradient. Several losses
-(whose weights need not be proportional) cost one more forward pass without gradients per further micro-batch: about a third more time,
-no more memory, and exact.
+A task gives every loss as a sum and a weight; the loss is all sums over all weights. With more than one micro-batch
+the weights of the later ones must be known before the first backward pass. A single loss only needs a factor on the
+finished gradient. Several losses (whose weights need not be proportional) cost one more forward pass without
+gradients per further micro-batch: about a third more time, no more memory, and exact.
 
-Processes add their gradients in flat buckets of a fixed order, instead of through DistributedDataParallel: a task may call any part of
-the model, unused parameters are no special case, and the order of addition does not change when a run is resumed.
+Processes add their gradients in flat buckets of a fixed order, instead of through DistributedDataParallel: a task may
+call any part of the model, unused parameters are no special case, and the order of addition does not change when a
+run is resumed.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Batches as a function of (seed, step): workers, processes and resuming cannot change a sample or the order.
 
-The epochs follow each other without a seam: step s takes samples s * batch ... (s + 1) * batch - 1 of the endless stream, so every step
-has a full batch, no sample is dropped, and the position of a run is its step.
+The epochs follow each other without a seam: step s takes samples s * batch ... (s + 1) * batch - 1 of the endless
+stream, so every step has a full batch, no sample is dropped, and the position of a run is its step.
 """
 
 from __future__ import annotations
 
 import hashlib
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,9 @@ from torch.utils.data import DataLoader
 from swinkit.engine.parallel import World
 from swinkit.files import UserError
 from swinkit.types import Batch, Dataset, Modality, Sample
+
+_GRACE = 60
+"""Seconds that a loader worker lives after a SIGTERM: the step that needs it is finished and saved by then."""
 
 Ticket = tuple[int, int]
 """(epoch, index of the sample in the data set): all that a worker is told."""
@@ -128,8 +132,10 @@ def _same(value: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
-    # Ctrl-C reaches every process of the terminal; the training process decides what happens then.
-    import signal
+    """Leave signals to the training process: Ctrl-C, `timeout` and job systems send theirs to every process of a job.
 
+    The workers end when the training process says so or is gone; one that was told to end and cannot be is ended later.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "alarm"):
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE))

@@ -18,7 +18,7 @@ SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def adamw(model: nn.Module, training: Training) -> torch.optim.AdamW:
-    """One group per (depth, decays) of `model.parameter_groups()`; a group's rate shrinks with its distance from the output."""
+    """One group per (depth, decays) of `model.parameter_groups()`; the rate shrinks with distance from the output."""
     parameters = dict(model.named_parameters())
     listed: list[tuple[str, int, bool]] = model.parameter_groups()  # type: ignore[operator]
     names = {name for name, _, _ in listed}
@@ -92,7 +92,7 @@ def averaged(model: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Move `average` towards `model` after `step` steps; young averages forget faster, so that they do not drag the start along."""
+    """Move `average` towards `model` after `step` steps; a young one forgets faster, or the start would linger."""
     decay = min(decay, (1 + step) / (10 + step))
     get_ema_multi_avg_fn(decay)(list(average.parameters()), list(model.parameters()), step)
     for mine, theirs in zip(average.buffers(), model.buffers(), strict=True):

@@ -84,8 +84,9 @@ def pick_device(name: str = "auto", world: World | None = None) -> torch.device:
 def launch(function: Callable[..., Any], *arguments: Any, processes: int = 1, device: str = "auto") -> Any:
     """`function(world, *arguments)` in that many processes on this machine; returns what rank 0 returned.
 
-    One process is this one. Under torchrun the processes exist already and only join. Otherwise torchrun's own agent starts them:
-    function and arguments must be picklable, an error of one ends all, and a user's error arrives here as itself.
+    One process is this one. Under torchrun the processes exist already and only join. Otherwise torchrun's own agent
+    starts them: function and arguments must be picklable, an error of one ends all, and a user's error arrives here
+    as itself.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ and "RANK" in os.environ:
         with _group(device):

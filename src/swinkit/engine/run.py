@@ -67,8 +67,8 @@ def train(
 ) -> Iterator[Event]:
     """Train `state` from where it is to its end.
 
-    The last event is a `Stopped`. Where it says interrupted, that very step was saved, and an evaluation that was due is made
-    when the run goes on. Errors as `fit`, `Checkpoints.save`.
+    The last event is a `Stopped`. Where it says interrupted, that very step was saved, and an evaluation that was due
+    is made when the run goes on. Errors as `fit`, `Checkpoints.save`.
 
     Args:
         model: `state.model`, or what a compiler made of it.

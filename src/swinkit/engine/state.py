@@ -40,14 +40,14 @@ class Checkpoint:
 class State:
     """Weights, optimiser, running average, position and record of a run.
 
-    There are no generator states: the draws of a step are seeded from (seed, step, rank, micro-batch), those of a sample from
-    (seed, epoch, id), so the position is enough.
+    There are no generator states: the draws of a step are seeded from (seed, step, rank, micro-batch), those of a
+    sample from (seed, epoch, id), so the position is enough.
     """
 
     def __init__(
         self, model: nn.Module, training: Training, *, samples: int, device: torch.device | str = "cpu"
     ) -> None:
-        """`model`: the plain one, which has `parameter_groups()`; it is moved to `device`. `samples`: of the training data."""
+        """`model`: the plain one with `parameter_groups()`, moved to `device`. `samples`: of the training data."""
         if samples < 1:
             raise ConfigError("there is not one sample to train on")
         self.device = torch.device(device)
@@ -136,7 +136,8 @@ class State:
         """Become the state that was saved.
 
         Raises:
-            CheckpointError: settings, data set size, names, shapes or types differ; says which. Nothing was changed then.
+            CheckpointError: settings, data set size, names, shapes or types differ; says which. Nothing was changed
+            then.
         """
         path, values = checkpoint.path, checkpoint.values
         compare(path, values["training"], self.training.fingerprint())
@@ -168,7 +169,7 @@ def compare(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
         old, new = saved.get(name), json.loads(json.dumps(wanted.get(name)))
         if old != new:
             raise CheckpointError(
-                f"{path}: was made with {name}={old!r}, this run has {new!r}: resume with the old value, or start a new run"
+                f"{path}: was made with {name}={old!r}, this run has {new!r}: take the old value, or start a new run"
             )
 
 
@@ -182,9 +183,8 @@ def _check(path: Path, saved: Mapping[str, Tensor], module: nn.Module) -> None:
         )
     for name, tensor in own.items():
         if (tensor.shape, tensor.dtype) != (saved[name].shape, saved[name].dtype):
-            raise CheckpointError(
-                f"{path}: {name} is {tuple(saved[name].shape)} {saved[name].dtype}, this model has {tuple(tensor.shape)} {tensor.dtype}"
-            )
+            old, new = (f"{tuple(each.shape)} {each.dtype}" for each in (saved[name], tensor))
+            raise CheckpointError(f"{path}: {name} is {old}, this model has {new}")
 
 
 def _unshare(tensors: dict[str, Tensor]) -> None:

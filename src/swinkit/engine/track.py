@@ -17,7 +17,7 @@ class Track:
     """Appends rows to a table; a new column is added to the whole table when it first appears."""
 
     def __init__(self, path: Path | str, *, step: int = 0) -> None:
-        """Open `path`; of an existing table the rows up to `step` stay: later ones, and a torn last line, were never saved."""
+        """Open `path`; of an existing table the rows up to `step` stay: later ones and a torn line were never saved."""
         self.path = Path(path)
         self.columns: list[str] = ["step"]
         rows = self._rows(step) if self.path.exists() else []

@@ -49,7 +49,7 @@ class Training:
     precision: Precision = "fp32"
     """bf16 and fp16 are automatic mixed precision; fp16 scales the loss."""
     ema: float | None = None
-    """Decay of the running average of the weights, which is then evaluated and saved too; it warms up as (1 + n) / (10 + n)."""
+    """Decay of the running average of the weights, which is then what is evaluated; warms up as (1 + n) / (10 + n)."""
     patience: int | None = None
     """Evaluations without a better score after which to stop."""
     evaluate_every: int | None = None
@@ -125,7 +125,7 @@ class Training:
         return (1 - done) ** self.power if self.schedule == "poly" else 1.0
 
     def due(self, step: int, total: int, samples: int, every: int | None) -> bool:
-        """Whether something that happens `every` so many steps (None: once an epoch) happens after `step` steps; at the end it does."""
+        """Whether what happens `every` so many steps (None: once an epoch) happens after `step`; at the end it does."""
         if step == total:
             return True
         if every is not None:

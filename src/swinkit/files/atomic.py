@@ -1,7 +1,8 @@
 """Files and folders that are either absent or whole, whatever instant the process or the machine dies at.
 
-The order is always: write under a temporary name, fsync the content, rename, fsync the parent. Before and after every call that
-changes the disk a *crash point* is passed; tests watch them with `observed` to kill, slow down or fail the writer at each one.
+The order is always: write under a temporary name, fsync the content, rename, fsync the parent. Before and after every
+call that changes the disk a *crash point* is passed; tests watch them with `observed` to kill, slow down or fail the
+writer at each one.
 """
 
 from __future__ import annotations
@@ -86,8 +87,9 @@ def sync_folder(path: Path) -> None:
 def new_folder(path: Path, replaced: Path | None = None) -> Generator[Path]:
     """A temporary folder to fill, which becomes `path` at the end of the block; after an error there it is removed.
 
-    Files must have been fsynced by whoever wrote them (`write_file`, `sync_file`). A folder that is already at `path` is moved to
-    `replaced` just before, for the caller to delete: at every instant one of the two names holds a whole folder.
+    Files must have been fsynced by whoever wrote them (`write_file`, `sync_file`). A folder that is already at `path`
+    is moved to `replaced` just before, for the caller to delete: at every instant one of the two names holds a whole
+    folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY}{path.name}-{uuid.uuid4().hex}")
@@ -113,7 +115,7 @@ def remove_folder(path: Path) -> None:
 
 
 def sweep(parent: Path) -> list[str]:
-    """Remove what a crash left unfinished in `parent`; call it only while no other writer can be at work. Returns the names."""
+    """Remove what a crash left unfinished in `parent`, while no other writer can be at work; returns the names."""
     names = sorted(entry.name for entry in parent.glob(f"{TEMPORARY}*"))
     for name in names:
         if (parent / name).is_dir() and not (parent / name).is_symlink():

@@ -32,7 +32,7 @@ def write_manifest(folder: Path) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    """name -> {"size": bytes, "sha256": hex}; CheckpointError when the list is missing, altered or of a newer format."""
+    """name -> {"size": bytes, "sha256": hex}; CheckpointError when the list is missing, altered or newer."""
     path = folder / MANIFEST
     try:
         if path.stat().st_size > _LARGEST:

@@ -11,7 +11,7 @@ def safe_join(root: Path | str, *parts: str) -> Path:
     """The path of `parts` below `root`; what is there need not exist.
 
     Raises:
-        UserError: a part is empty, absolute, has a drive, a NUL or `..`, or a link on the way (the root itself may be one).
+        UserError: a part is empty, absolute, has a drive, a NUL or `..`, or a link is on the way (the root may be one).
     """
     path = Path(root)
     for part in parts:

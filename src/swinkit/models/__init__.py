@@ -2,16 +2,19 @@
 
 from swinkit.models.build import build, change, count, find_size, macs
 from swinkit.models.model import HeadFactory, Model, space_of
+from swinkit.models.prepared import Prepared, prepared
 from swinkit.models.training import prepare_training
 
 __all__ = [
     "HeadFactory",
     "Model",
+    "Prepared",
     "build",
     "change",
     "count",
     "find_size",
     "macs",
     "prepare_training",
+    "prepared",
     "space_of",
 ]

@@ -10,7 +10,7 @@ rolling first gives other neighbours wherever a map is not a multiple of the win
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -68,7 +68,9 @@ class Plan:
     padded: bool
     """False where every slot holds a token."""
     mask: Float[Tensor, "windows tokens tokens"] | None
-    """What to add to the scores of each window; None where nothing is masked. float32."""
+    """What to add to the scores of each window (or kind of window); None where nothing is masked. float32."""
+    kinds: tuple[int, ...] = ()
+    """Prepared plans: windows that are masked alike stand together, this many of each kind (at most 3^rank kinds)."""
 
     @property
     def attends(self) -> bool:
@@ -107,6 +109,23 @@ def plan(space: Window, cut: Cut, device: torch.device, *, spare: bool = False) 
         padded=padded,
         mask=_mask(piece, key, cut.tokens) if shifted or padded else None,
     )
+
+
+def group(p: Plan) -> Plan:
+    """The same plan with windows that are masked alike next to each other and one mask a kind; for inference copies."""
+    if p.mask is None:
+        return p
+    tokens = p.cut.tokens
+    masks, kind, counts = torch.unique(p.mask, dim=0, return_inverse=True, return_counts=True)
+    windows = torch.argsort(kind, stable=True)
+    place = torch.argsort(windows)
+
+    def moved(slots: Tensor) -> Tensor:
+        return slots.view(-1, tokens)[windows].reshape(-1)
+
+    back = place[p.back // tokens] * tokens + p.back % tokens
+    return replace(p, order=moved(p.order), back=back, real=moved(p.real), key=moved(p.key), mask=masks,
+                   kinds=tuple(counts.tolist()))  # fmt: skip
 
 
 def _mask(piece: Tensor, key: Tensor, tokens: int) -> Tensor:

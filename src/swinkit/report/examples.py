@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from swinkit.report.facts import Example, RunFacts
 from swinkit.report.pictures import data_uri, encode, is_small
 from swinkit.report.sections import swatch
-from swinkit.report.words import escape, figure
+from swinkit.report.words import escape, figure, label, split_name
 
 LEGEND = 16
 """Classes named below one example; the rest are counted."""
@@ -17,13 +17,17 @@ def examples(facts: RunFacts) -> str:
     """The section, empty when no example was given."""
     colors = {row.name: row.color for row in facts.classes}
     groups = [_group(title, group, colors) for title, group in (("Worst", facts.worst), ("Best", facts.best)) if group]
-    return f"<h2>Predictions</h2>{''.join(groups)}" if groups else ""
+    if not groups:
+        return ""
+    split = f"On the {escape(split_name(facts.split))} split. " if facts.split else ""
+    text = f"{split}The number is the picture's own {escape(label(facts.main))}."
+    return f'<h2>Predictions</h2><p class="quiet small">{text}</p>{"".join(groups)}'
 
 
 def _group(title: str, group: Sequence[Example], colors: Mapping[str, tuple[int, int, int] | None]) -> str:
     narrow = all(is_small(picture) for example in group for picture in example.pictures.values())
     shown = "".join(_example(example, colors) for example in group)
-    return f'<h3>{title}</h3><div class="examples{" narrow" if narrow else ""}">{shown}</div>'
+    return f'<h3>{title}</h3><div class="examples {"narrow" if narrow else "wide"}">{shown}</div>'
 
 
 def _example(example: Example, colors: Mapping[str, tuple[int, int, int] | None]) -> str:

@@ -19,6 +19,11 @@ def data_uri(content: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
+def png_width(content: bytes) -> int:
+    """Pixels a row, from the header."""
+    return int.from_bytes(content[16:20], "big")
+
+
 def encode(picture: np.ndarray) -> bytes:
     """[h w 3] or [h w] uint8, reduced to a screen's need: PNG, or JPEG where that is much smaller (photographs)."""
     image = _reduced(picture)
@@ -26,7 +31,7 @@ def encode(picture: np.ndarray) -> bytes:
     if len(exact) < 24_000:
         return exact
     buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, "JPEG", quality=88, subsampling=0, optimize=True)
+    image.convert("RGB").save(buffer, "JPEG", quality=88, subsampling=0)
     return min(exact, buffer.getvalue(), key=len)
 
 
@@ -63,4 +68,6 @@ def _reduced(picture: np.ndarray) -> Image.Image:
 
 def _enlarged(image: Image.Image) -> Image.Image:
     factor = max(1, round(256 / max(image.size)))
-    return image if factor == 1 else image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    return (
+        image if factor == 1 else image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    )

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
+from PIL import Image
 
 from swinkit.report.confusion import shares
 from swinkit.report.curves import Panel, running_mean
@@ -85,20 +86,20 @@ def curves_picture(panels: Sequence[Panel], theme: Theme) -> bytes:
 def confusion_picture(counts: np.ndarray, names: Sequence[str], theme: Theme) -> bytes:
     """[truth prediction] counts as PNG: each row in shares of its truth, hits in one colour and mistakes in another."""
     table, classes = shares(counts), len(names)
-    cell = 46 if classes <= COUNTED else max(4.4, 22 - 0.35 * max(classes - COUNTED, 0))
+    cell = 36 if classes <= COUNTED else max(4.4, 22 - 0.35 * max(classes - COUNTED, 0))
     side = max(cell * classes, 180)
     words = [shorten(name, 16) for name in names]
-    margin = 26 + (max(map(len, words)) * 6.6 if classes <= NAMED else 24)
+    margin = 32 + (max(map(len, words)) * 7 if classes <= NAMED else 26)
     sheet = _sheet(side + margin + 10, side + margin + 10, theme)
     total = side + margin + 10
     axes = sheet.add_axes((margin / total, 10 / total, side / total, side / total))
     axes.imshow(_colors(table, theme), interpolation="nearest", aspect="auto")
     _style(axes, theme, grid=False)
     axes.xaxis.tick_top()
-    axes.xaxis.set_label_position("top")
     axes.tick_params(length=0, pad=3)
-    axes.set_xlabel("predicted as", color=theme.quiet, fontsize=9, labelpad=5)
-    axes.set_ylabel("truth", color=theme.quiet, fontsize=9, labelpad=5)
+    middle = (margin + side / 2) / total
+    sheet.text(middle, 1 - 13 / total, "predicted as", color=theme.quiet, fontsize=9, ha="center", va="center")
+    sheet.text(13 / total, 1 - middle, "truth", color=theme.quiet, fontsize=9, ha="center", va="center", rotation=90)
     if classes <= NAMED:
         axes.set_xticks(range(classes), words, rotation=90, fontsize=8.5, parse_math=False)
         axes.set_yticks(range(classes), words, fontsize=8.5, parse_math=False)
@@ -126,7 +127,10 @@ def _png(sheet: Figure) -> bytes:
         # Class names may be in a script that the built-in font lacks: boxes in the picture, right names in the table.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         sheet.savefig(buffer, format="png", facecolor=sheet.get_facecolor(), metadata={"Software": None})
-    return buffer.getvalue()
+    # A plot has few colours: a palette makes the page several times smaller, without a visible change.
+    small = io.BytesIO()
+    Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def _style(axes: Axes, theme: Theme, *, grid: bool) -> None:
@@ -141,49 +145,37 @@ def _style(axes: Axes, theme: Theme, *, grid: bool) -> None:
 
 def _draw_panel(axes: Axes, panel: Panel, theme: Theme) -> None:
     _style(axes, theme, grid=True)
-    fractions = panel.title == "Figures"
+    noisy = panel.title in ("Loss", "Gradient norm")
     for index, line in enumerate(panel.lines):
         color = theme.lines[index % len(theme.lines)]
         name = shorten(line.name, 34)
-        if line.dense:
+        if line.best is not None:
+            x, y = line.x[line.best], line.y[line.best]
+            name += f" (best {figure(y)})"
+            ring = {"markerfacecolor": theme.ground, "markeredgecolor": color, "markeredgewidth": 2}
+            axes.plot([x], [y], marker="o", markersize=7, zorder=4, **ring)
+        if noisy and line.dense:
             axes.plot(line.x, line.y, color=color, linewidth=0.7, alpha=0.3)
             axes.plot(line.x, running_mean(line.y, len(line.y) / 40), color=color, linewidth=1.8, label=name)
         else:
             marker = "o" if len(line.x) < 25 else None
             axes.plot(line.x, line.y, color=color, linewidth=1.8, marker=marker, markersize=3.2, label=name)
-        if line.best is not None:
-            _mark_best(axes, line.x[line.best], line.y[line.best], color, theme)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-    axes.margins(x=0.02, y=0.1)
-    if panel.title in ("Loss", "Gradient norm"):
+    axes.margins(x=0.02, y=0.12)
+    if noisy:
         _limit_outliers(axes, [value for line in panel.lines for value in line.y])
     elif panel.title == "Learning rate":
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
         axes.set_ylim(bottom=0)
-    elif fractions:
+    elif panel.title == "Figures":
         axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(1.02, axes.get_ylim()[1]))
-    if len(panel.lines) > 1:
+    if len(panel.lines) > 1 or panel.lines[0].best is not None:
         legend = axes.legend(loc="best", fontsize=8.5, labelcolor=theme.ink, framealpha=0.8)
         legend.get_frame().set(facecolor=theme.ground, edgecolor="none")
         for text in legend.get_texts():
             text.set_parse_math(False)
-
-
-def _mark_best(axes: Axes, x: float, y: float, color: str, theme: Theme) -> None:
-    axes.plot([x], [y], marker="o", markersize=7, markerfacecolor=theme.ground, markeredgecolor=color, markeredgewidth=2)
-    left, right = axes.get_xlim()
-    late = x > left + 0.8 * (right - left)
-    axes.annotate(
-        f"best {figure(y)}",
-        (x, y),
-        xytext=(-8 if late else 8, -13),
-        textcoords="offset points",
-        ha="right" if late else "left",
-        color=theme.ink,
-        fontsize=9,
-    )
 
 
 def _limit_outliers(axes: Axes, values: Sequence[float]) -> None:
@@ -196,7 +188,7 @@ def _limit_outliers(axes: Axes, values: Sequence[float]) -> None:
 
 
 def _colors(table: np.ndarray, theme: Theme) -> np.ndarray:
-    """[c c 3]: the ground mixed with the colour for hits (diagonal) or mistakes; small mistakes are lifted to be seen."""
+    """[c c 3]: the ground mixed with the colour for hits (diagonal) or mistakes; small mistakes are lifted."""
     ground, right, wrong = (np.array(to_rgb(name)) for name in (theme.ground, theme.right, theme.wrong))
     known = np.nan_to_num(table)
     diagonal = np.eye(len(table), dtype=bool)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from swinkit.report.confusion import mistakes
 from swinkit.report.facts import ClassRow, RunFacts
-from swinkit.report.pictures import data_uri
-from swinkit.report.plots import NAMED
-from swinkit.report.words import escape, figure, flatten, label, quantity, share
+from swinkit.report.pictures import data_uri, png_width
+from swinkit.report.plots import NAMED, SCALE
+from swinkit.report.words import escape, figure, flatten, label, quantity, share, split_name
 
 LONG = 24
 """Tables with more rows than this scroll in their own box."""
@@ -24,7 +24,7 @@ def glance(facts: RunFacts) -> str:
         return f"<h2>Result</h2><p>No split was evaluated.</p>{listed}"
     split, figures = list(facts.figures.items())[-1]
     tiles = [
-        (f"{label(name)}, {other}", figure(value))
+        (f"{label(name)}, {split_name(other)}", figure(value))
         for other, values in reversed(facts.figures.items())
         for name, value in values.items()
         if (other, name) != (split, facts.main) and "/" not in name  # with a slash: one class, in the table below
@@ -33,7 +33,8 @@ def glance(facts: RunFacts) -> str:
         tiles.append(("Parameters", quantity(facts.model.parameters)))
     tiles += [(label(name), str(value)) for name, value in facts.speed.items() if "took" in name]
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles)
-    hero = f"<b>{figure(figures.get(facts.main))}</b><span>{escape(label(facts.main))} on {escape(split)}</span>"
+    meaning = escape(f"{label(facts.main)} on {split_name(split)}")
+    hero = f"<b>{figure(figures.get(facts.main))}</b><span>{meaning}</span>"
     summary = f"<p>{_words(facts)}</p>" if facts.classes else ""
     return (
         f'<div class="glance"><div class="hero">{hero}</div>'
@@ -45,8 +46,11 @@ def curves(plots: Plots) -> str:
     """One picture a panel."""
     if not plots:
         return ""
-    shown = "".join(f"<figure><figcaption>{escape(name)}</figcaption>{_themed(name, *files)}</figure>" for name, *files in plots)
-    return f'<h2>Curves</h2><p class="quiet small">Pale: every step; strong: running mean.</p><div class="plots">{shown}</div>'
+    shown = "".join(
+        f"<figure><figcaption>{escape(name)}</figcaption>{_themed(name, *files)}</figure>" for name, *files in plots
+    )
+    told = '<p class="quiet small">Pale: every step; strong: running mean.</p>'
+    return f'<h2>Curves</h2>{told}<div class="plots">{shown}</div>'
 
 
 def classes(facts: RunFacts) -> str:
@@ -55,16 +59,18 @@ def classes(facts: RunFacts) -> str:
         return ""
     names = list(dict.fromkeys(name for row in facts.classes for name in row.figures))
     total = sum(row.count or 0 for row in facts.classes)
-    heads = ["#", "Class", *map(label, names), *(["Share of truth"] if total else [])]
+    heads = ["#", "Class", *map(label, names), *(["Share"] if total else [])]
     cells = "".join(
         f'<th{_align(index, len(names))}><button type="button">{escape(head)}</button></th>'
         for index, head in enumerate(heads)
     )
     rows = "".join(_class_row(index, row, names, total) for index, row in enumerate(facts.classes))
+    told = "Share: of all that is labelled. " if total else ""
     tall = " tall" if len(facts.classes) > LONG else ""
     return (
-        f"<h2>Classes</h2><p class='quiet small'>{_on(facts)}Press a column's head to sort.</p>"
-        f'<div class="scroll{tall}"><table class="sorted"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f"<h2>Classes</h2><p class='quiet small'>{_on(facts)}{told}Press a column's head to sort.</p>"
+        f'<div class="scroll{tall}"><table class="sorted"><thead><tr>{cells}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -74,15 +80,20 @@ def confusion(facts: RunFacts, plots: Plots) -> str:
         return ""
     pairs = mistakes(facts.confusion, [row.name for row in facts.classes])
     lines = "".join(
-        f"<li><b>{share(pair.share)}</b> of {escape(pair.truth)} is taken for {escape(pair.prediction)}</li>" for pair in pairs
+        f"<li><b>{share(pair.share)}</b> of {escape(pair.truth)} is taken for {escape(pair.prediction)}</li>"
+        for pair in pairs
     )
     listed = f'<h3>Most confused</h3><ul class="pairs">{lines}</ul>' if lines else "<p>No mistakes.</p>"
     numbered = "" if len(facts.classes) <= NAMED else " The numbers on the axes are those of the class table."
     picture = "".join(_themed(name, *files) for name, *files in plots)
+    # Names are neither shrunk until nobody can read them (a small screen scrolls instead) nor blown up.
+    width = png_width(plots[0][1]) / SCALE
+    least = 0.75 * width if len(facts.classes) <= NAMED else 0
+    box = f'<div style="min-width:{least:.0f}px;max-width:{1.25 * width:.0f}px">{picture}</div>'
     return (
-        f"<h2>Confusion</h2><p class='quiet small'>{_on(facts)}Every row is one class of the truth and adds up to 100 %: "
-        f"blue is right, orange is wrong.{numbered}</p>"
-        f'<div class="confusion"><figure class="scroll">{picture}</figure><div>{listed}</div></div>'
+        f"<h2>Confusion</h2><p class='quiet small'>{_on(facts)}Every row is one class of the truth and adds up to "
+        f"100 %: blue is right, orange is wrong.{numbered}</p>"
+        f'<div class="confusion"><figure class="scroll">{box}</figure><div>{listed}</div></div>'
     )
 
 
@@ -90,7 +101,10 @@ def model(facts: RunFacts) -> str:
     """What was trained and how fast it is."""
     rows: dict[str, str] = {}
     if facts.model:
-        rows = {"Model": facts.model.name, "Parameters": f"{facts.model.parameters:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")}
+        rows = {
+            "Model": facts.model.name,
+            "Parameters": f"{facts.model.parameters:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
+        }
         if facts.model.size:
             rows["Input"] = " x ".join(str(size) for size in facts.model.size)
         if facts.model.gmacs is not None:
@@ -116,7 +130,8 @@ def repeat(facts: RunFacts) -> str:
     if not facts.command and not facts.recipe:
         return ""
     command = f"<p>This command trains the same model again, from the same seed.</p><pre>{escape(facts.command)}</pre>"
-    recipe = f"<details><summary>The whole recipe</summary><div class='facts'>{_table(flatten(facts.recipe))}</div></details>"
+    table = f'<div class="facts">{_table(flatten(facts.recipe))}</div>'
+    recipe = f"<details><summary>The whole recipe</summary>{table}</details>"
     return f"<h2>Repeat</h2>{command if facts.command else ''}{recipe if facts.recipe else ''}"
 
 
@@ -139,7 +154,7 @@ def _lower(name: str) -> str:
 
 
 def _on(facts: RunFacts) -> str:
-    return f"On the {escape(facts.split)} split. " if facts.split else ""
+    return f"On the {escape(split_name(facts.split))} split. " if facts.split else ""
 
 
 def _align(index: int, figures: int) -> str:
@@ -155,8 +170,9 @@ def _class_row(index: int, row: ClassRow, names: Sequence[str], total: int) -> s
         known = "" if value is None else f"{value:.6f}"
         if position == 0:
             width = 100 * min(max(value or 0.0, 0.0), 1.0)
-            bar = f'<div><span class="track"><i style="width:{width:.1f}%"></i></span><span class="number">{figure(value)}</span></div>'
-            cells.append(f'<td class="bar" data-value="{known}">{bar}</td>')
+            bar = f'<span class="track"><i style="width:{width:.1f}%"></i></span>'
+            text = f'<span class="number">{figure(value)}</span>'
+            cells.append(f'<td class="bar" data-value="{known}"><div>{bar}{text}</div></td>')
         else:
             cells.append(f'<td class="number" data-value="{known}">{figure(value)}</td>')
     if total:

@@ -22,16 +22,27 @@ NAMES = {
 }
 
 
+SPACE = "\N{NO-BREAK SPACE}"
+
+
 def escape(text: object) -> str:
     """Text that is safe between tags and inside quoted attributes."""
     return html.escape(str(text), quote=True)
 
 
+def split_name(split: str) -> str:
+    """`val` -> `validation`."""
+    return {"train": "training", "val": "validation"}.get(split, split)
+
+
 def label(name: str) -> str:
-    """`pixel_accuracy` -> `Pixel accuracy`; known abbreviations keep their capitals."""
+    """`pixel_accuracy` -> `Pixel accuracy`, `val/miou` -> `Mean IoU, validation`, `loss/dice` -> `Dice`."""
+    place, _, rest = name.partition("/")
+    if rest:
+        return label(rest) if place == "loss" else f"{label(rest)}, {split_name(place)}"
     if name.lower() in NAMES:
         return NAMES[name.lower()]
-    words = name.replace("_", " ").replace("/", " ").strip()
+    words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 
@@ -46,8 +57,8 @@ def share(fraction: float) -> str:
     """A percentage; small ones keep a digit that is not zero."""
     percent = 100 * fraction
     if percent >= 10 or percent == 0:
-        return f"{percent:.0f} %"
-    return f"{percent:.1f} %" if percent >= 0.05 else "< 0.1 %"
+        return f"{percent:.0f}{SPACE}%"
+    return f"{percent:.1f}{SPACE}%" if percent >= 0.05 else f"<{SPACE}0.1{SPACE}%"
 
 
 def quantity(count: float) -> str:

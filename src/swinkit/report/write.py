@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from swinkit.files.atomic import replace_file
@@ -10,6 +11,9 @@ from swinkit.report.facts import RunFacts
 from swinkit.report.page import page
 from swinkit.report.pictures import side_by_side
 from swinkit.report.plots import DARK, LIGHT, confusion_picture, curves_picture, panel_picture
+
+OURS = r"(curves|confusion|best-\d+|worst-\d+)\.png"
+"""Files in `pictures` that a report may replace."""
 
 
 def write_report(folder: Path, facts: RunFacts) -> Path:
@@ -33,6 +37,9 @@ def write_report(folder: Path, facts: RunFacts) -> Path:
             files[f"{kind}-{index}.png"] = side_by_side(list(example.pictures.values()))
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
+    for stale in pictures.glob("*.png"):  # of an earlier report with more to show
+        if stale.name not in files and re.fullmatch(OURS, stale.name):
+            stale.unlink()
     for name, content in files.items():
         replace_file(pictures / name, content)
     target = folder / "report.html"

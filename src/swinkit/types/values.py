@@ -62,6 +62,16 @@ class Batch:
             sizes=self.sizes,
         )
 
+    def pin_memory(self) -> Batch:
+        """The same batch in page-locked memory, from where a copy to the device need not be waited for."""
+        return Batch(
+            grid=self.grid.pin_memory(),
+            valid=None if self.valid is None else self.valid.pin_memory(),
+            target=_pinned(self.target),
+            ids=self.ids,
+            sizes=self.sizes,
+        )
+
 
 def _move(value: Any, device: Any) -> Any:
     if isinstance(value, Tensor):
@@ -70,6 +80,16 @@ def _move(value: Any, device: Any) -> Any:
         return {key: _move(item, device) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_move(item, device) for item in value)
+    return value
+
+
+def _pinned(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.pin_memory()
+    if isinstance(value, dict):
+        return {key: _pinned(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_pinned(item) for item in value)
     return value
 
 

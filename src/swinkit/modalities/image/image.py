@@ -180,7 +180,7 @@ def picture_of(sample: Sample) -> np.ndarray:
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture.copy()
 
 
-def _checked(source: np.ndarray, name: str) -> np.ndarray:
+def _checked(source: np.ndarray, name: Path | str) -> np.ndarray:
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
         raise DataError(name, f"is an array {source.dtype} {source.shape}: pictures are [height width 3] uint8")
     return np.ascontiguousarray(source)

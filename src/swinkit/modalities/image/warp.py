@@ -27,7 +27,8 @@ def warp(picture: Picture, matrix: affine.Matrix, size: tuple[int, int], fill: t
     space = picture.shape[:2]
     zoom = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
     if zoom <= 0.5:
-        smaller = tuple(max(1, round(length * 2 ** math.floor(math.log2(zoom)) * 2)) for length in space)
+        share = 2.0 ** (math.floor(math.log2(zoom)) + 1)  # a power of two that leaves a zoom of 0.5 to 1 to the warp
+        smaller = (max(1, round(space[0] * share)), max(1, round(space[1] * share)))
         if smaller != space:
             picture = resize(picture, smaller)
             matrix = affine.compose(matrix, np.linalg.inv(affine.resizing(space, smaller)))
@@ -74,6 +75,9 @@ def _pixel_matrix(matrix: affine.Matrix) -> np.ndarray:
 
 
 def _one_thread_in_workers() -> None:
-    """A loader worker is one of several processes already: OpenCV's threads would only fight over the same cores."""
+    """A loader worker is one of several processes already: OpenCV's threads would only fight over the same cores.
+
+    0 runs without a pool. With 1 OpenCV waits for the threads of the process that was forked, which are not there, for ever.
+    """
     if get_worker_info() is not None and cv2.getNumThreads() > 1:
-        cv2.setNumThreads(1)
+        cv2.setNumThreads(0)

@@ -35,7 +35,10 @@ def _run(x: Inputs) -> Tensor:
     q, k, v = windows(x.q, plan, None), windows(x.k, plan, x.pad_key), windows(x.v, plan, x.pad_value)
     scores = q.to(wide) @ k.to(wide).transpose(-1, -2) + x.bias
     if plan.mask is not None:
-        scores = scores + plan.mask[:, None]
+        mask = plan.mask
+        if plan.kinds:
+            mask = mask.repeat_interleave(torch.tensor(plan.kinds, device=mask.device), 0)
+        scores = scores + mask[:, None]
     if x.valid is not None:
         scores = scores + valid_mask(x.valid, plan)
     return grid(scores.softmax(-1).to(v.dtype) @ v, plan)

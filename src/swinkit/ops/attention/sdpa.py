@@ -13,31 +13,58 @@ from swinkit.ops.attention.select import Backend, Call, Inputs
 def _run(x: Inputs) -> Tensor:
     plan = x.plan
     q, k, v = windows(x.q, plan, None), windows(x.k, plan, x.pad_key), windows(x.v, plan, x.pad_value)
-    bias = x.bias[None, None]  # [1 1 heads tokens tokens]
-    if plan.mask is not None:
-        bias = bias + plan.mask[:, None]
-    if x.valid is not None:
-        bias = bias + valid_mask(x.valid, plan)
-    b, count, heads, tokens, d = q.shape
     values = v.dtype
     if q.dtype != v.dtype:  # cosine scores stay in float32
         v = v.to(q.dtype)
-    if plan.mask is None and x.valid is None:  # windows are alike: fold them into the batch
+    if plan.kinds:
+        out = _by_kind(q, k, v, x)
+    else:
+        out = _attend(q, k, v, _added(x, plan.mask, slice(None)))
+    return grid(out.to(values), plan)
+
+
+def _added(x: Inputs, mask: Tensor | None, rows: slice) -> Tensor:
+    """What is added to the scores of some windows, [b or 1, windows or 1, heads, tokens, tokens]."""
+    total = x.bias[None, None]
+    if mask is not None:
+        total = total + mask[:, None]
+    if x.valid is not None:
+        total = total + valid_mask(x.valid, x.plan)[:, rows]
+    return total
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor) -> Tensor:
+    """[b windows heads tokens d], each window with its own mask or all with one."""
+    b, count, heads, tokens, d = q.shape
+    if added.shape[:2] == (1, 1):  # windows are alike: fold them into the batch
         q, k, v = (y.reshape(b * count, heads, tokens, d) for y in (q, k, v))
-        bias = bias[0]
-    else:  # each window has its own mask: fold them into the heads, so that the mask is shared by the batch
+        added = added[0]
+    else:  # fold them into the heads, so that the mask is shared by the batch
         q, k, v = (y.reshape(b, count * heads, tokens, d) for y in (q, k, v))
-        bias = bias.reshape(bias.shape[0], count * heads, tokens, tokens)
+        added = added.reshape(added.shape[0], count * heads, tokens, tokens)
     if q.dtype == torch.float16:  # -1e9 would be -inf, and a row of it NaN
-        bias = bias.clamp(min=-3e4)
-    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype), scale=1.0)
-    return grid(out.view(b, count, heads, tokens, d).to(values), plan)
+        added = added.clamp(min=-3e4)
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=added.to(q.dtype), scale=1.0)
+    return out.view(b, count, heads, tokens, d)
+
+
+def _by_kind(q: Tensor, k: Tensor, v: Tensor, x: Inputs) -> Tensor:
+    """Windows that are masked alike stand together in a prepared plan: one mask a kind, never one a window."""
+    parts, first = [], 0
+    for number, kind in enumerate(x.plan.kinds):
+        rows = slice(first, first + kind)
+        mask = None if x.plan.mask is None else x.plan.mask[number : number + 1]
+        parts.append(_attend(q[:, rows], k[:, rows], v[:, rows], _added(x, mask, rows)))
+        first += kind
+    return torch.cat(parts, 1)
 
 
 def _refuses(call: Call) -> list[str]:
     why: list[str] = []
     if call.dtype == torch.float16 and call.device == "cpu":
         why.append("float16 on the CPU sums in float16")
+    if call.grad and call.device == "cpu":
+        why.append("with a bias that learns, torch takes its slower plain path here")
     return why
 
 

@@ -1,0 +1,58 @@
+"""Read-only copies for inference, with everything worked out that does not depend on the pixels."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from swinkit.backbone import Stage
+from swinkit.layers.attention import WindowAttention
+from swinkit.layers.bias import FixedBias
+from swinkit.models.model import Model, space_of
+from swinkit.ops.windows import group
+from swinkit.types import Window
+
+
+class Prepared(nn.Module):
+    """A model that only predicts. `train()` and loading weights are refused: prepare the changed model again."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+        self.config, self.levels = model.config, model.levels
+        self.training = False
+
+    def forward(self, grid: torch.Tensor, valid: torch.Tensor | None = None) -> object:
+        """What the model returns."""
+        return self.model(grid, valid)
+
+    def train(self, mode: bool = True) -> Prepared:
+        """Only `eval()` is possible."""
+        if mode:
+            raise RuntimeError("a prepared copy cannot be trained: train the model it was made from and prepare it again")
+        return self
+
+    def load_state_dict(self, *_: object, **__: object) -> object:
+        """Refused: biases were worked out from the weights that were there."""
+        raise RuntimeError("a prepared copy cannot load weights: load them into the model and prepare it again")
+
+
+def prepared(model: Model, sizes: Sequence[Window] = ()) -> Prepared:
+    """A copy of `model` for inference on its device: biases are fixed, and for inputs of `sizes` the plans as well.
+
+    Other sizes work too, with plans made as usual. Windows that are masked alike share one mask: at most 3^rank a stage.
+    """
+    changed = copy.deepcopy(model).eval().requires_grad_(False)
+    with torch.no_grad():
+        for module in changed.modules():
+            if isinstance(module, WindowAttention):
+                module.bias = FixedBias(module.bias().contiguous())
+    device = next(changed.parameters()).device
+    for size in sizes:
+        for stage, space in zip(changed.backbone.stages, space_of(model.config, tuple(size)), strict=False):
+            assert isinstance(stage, Stage)
+            stage.ready[space] = [group(p) for p in stage.plans(space, device)]
+    return Prepared(changed)
