@@ -33,7 +33,7 @@ from swinkit.recipes import train as train_recipe
 from swinkit.recipes.folder import RunFolder, fingerprint
 from swinkit.recipes.parts import loader, make_model, open_data
 
-EVALUATIONS = 10
+EVALUATIONS = 5
 """On the validation split, evenly spread over a run; the best one's weights are kept."""
 
 

@@ -3,8 +3,8 @@
     python benchmarks/train_step.py --model swin_nano --size 64 --batch 32
     python benchmarks/train_step.py --model unet --width 32 --size 360 480 --batch 4 --precision fp32 bf16
 
-Data is the whole preparation of a batch (decode, augment, collate) in this process: loader workers run it beside the step, so it only
-costs when it takes longer than `workers` steps. The other parts are on random pictures with random masks.
+Data is the whole preparation of a batch (augment, collate) in this process; loader workers do it beside the step,
+on cores that the step would use. Pictures and masks are random.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def killed(name: str, folder: Path, luck: random.Random, longest: float) -> str 
     """Start a trainer and kill it: "inside" a checkpoint write or "outside" one; None when it had ended before."""
     inside = luck.random() < 0.3
     (folder / "writing").unlink(missing_ok=True)
-    child = forked(lambda: trainer(MODELS[name], folder, luck.randrange(1, 150) if inside else None))
+    child = forked(lambda: trainer(MODELS[name], folder, luck.randrange(1, 100) if inside else None))
     end = time.monotonic() + (luck.uniform(0.05, longest) if not inside else 60)
     while time.monotonic() < end:
         if os.waitpid(child, os.WNOHANG)[0]:

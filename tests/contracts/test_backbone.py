@@ -1,4 +1,5 @@
-"""What the core promises (design section 4), for every rank and version: locality, any size, no state, padded batches."""
+"""What the core promises (design section 4), for every rank and version: locality, any size, no state, padded
+batches."""
 
 from __future__ import annotations
 
@@ -97,9 +98,7 @@ def test_one_instance_takes_any_size_and_is_not_changed_by_it(version):
     for size in ((1, 1), (31, 200), (224, 224), (225, 225), (7, 500), (224, 224)):
         features = model.features(torch.ones(2, 3, *size))
         assert all(f.isfinite().all() for f in features)
-        assert [tuple(f.shape[2:]) for f in features] == [
-            tuple(-(-s // (4 * 2**i)) for s in size) for i in range(4)
-        ]
+        assert [tuple(f.shape[2:]) for f in features] == [tuple(-(-s // (4 * 2**i)) for s in size) for i in range(4)]
     again = model.features(torch.ones(1, 3, 224, 224))
     assert all(a.equal(b) for a, b in zip(first, again, strict=True))
     assert all(v.equal(state[k]) for k, v in model.state_dict().items()) and repr(model) == attributes

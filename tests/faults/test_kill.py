@@ -47,4 +47,4 @@ def test_a_killed_run_repeats_the_loss_curve_of_one_that_was_left_alone(tmp_path
 def test_thirty_kills_of_a_real_swin_change_no_bit(tmp_path):
     result = killed("swin", 30, 2, tmp_path)
     holds(result, 30)
-    assert result["inside"] >= 5
+    assert result["inside"] >= 3, "too few of the kills were inside a checkpoint write"

@@ -203,7 +203,3 @@ def _parts(world: World) -> tuple:
 def test_a_killed_process_ends_the_other():
     with pytest.raises(RuntimeError, match="training process"):
         launch(dying, processes=2, device="cpu")
-
-
-def test_one_process_runs_here():
-    assert launch(lambda world: (world, os.getpid())) == (World(), os.getpid())

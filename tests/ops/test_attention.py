@@ -28,7 +28,14 @@ class Case:
 
 
 def cases():
-    grids = [((16,), (8,)), ((11,), (8,)), ((8, 12), (4, 4)), ((9, 7), (4, 3)), ((4, 6, 8), (2, 3, 4)), ((5, 4, 6), (4, 4, 4))]
+    grids = [
+        ((16,), (8,)),
+        ((11,), (8,)),
+        ((8, 12), (4, 4)),
+        ((9, 7), (4, 3)),
+        ((4, 6, 8), (2, 3, 4)),
+        ((5, 4, 6), (4, 4, 4)),
+    ]
     for space, window in grids:
         for shift in ((0,) * len(window), tuple(w // 2 for w in window)):
             for score in ("dot", "cosine"):

@@ -29,7 +29,8 @@ def test_index_is_the_published_one(window):
 
 
 def test_cutting_a_larger_windows_index_is_wrong_c3():
-    """C3: slicing [:N, :N] of the full index, as video codes do when a window shrinks, picks wrong offsets; ours never slices."""
+    """C3: slicing [:N, :N] of the full index, as video codes do when a window shrinks, picks wrong offsets; ours
+    never slices."""
     full, small = (7, 7), (5, 5)
     tokens = math.prod(small)
     sliced, right = published_index(full)[:tokens, :tokens], published_index(small)

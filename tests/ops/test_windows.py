@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from swinkit.ops.partition import from_windows, into_windows
 from swinkit.ops.patches import any_in_patch, pad_to_multiple
-from swinkit.ops.windows import ACROSS, REFUSED, Cut, from_windows, into_windows, plan
+from swinkit.ops.windows import ACROSS, REFUSED, Cut, plan
 
-GRIDS = [((8,), (4,)), ((9,), (4,)), ((3,), (7,)), ((8, 12), (4, 3)), ((9, 7), (4, 3)), ((1, 5), (7, 2)), ((4, 6, 8), (2, 3, 4)),
+GRIDS = [((8,), (4,)), ((9,), (4,)), ((3,), (7,)), ((8, 12), (4, 3)), ((9, 7), (4, 3)), ((1, 5), (7, 2)), ((4, 6, 8),
+(2, 3, 4)),
          ((5, 7, 3), (2, 3, 4)), ((1, 1, 1), (2, 2, 2))]  # fmt: skip
 CPU = torch.device("cpu")
 
@@ -77,7 +79,8 @@ def test_merge_undoes_partition_and_gradients_are_transposes(space, cut):
 
 @pytest.mark.parametrize("space, cut", list(cases()), ids=str)
 def test_mask_lets_neighbours_attend_and_nothing_else(space, cut):
-    """A pair may attend when, before rolling, the key lies within one window of the query on every axis on the same side."""
+    """A pair may attend when, before rolling, the key lies within one window of the query on every axis on the same
+    side."""
     p = plan(space, cut, CPU)
     shift = effective_shift(space, cut)
     axes = []

@@ -15,8 +15,7 @@ from swinkit.recipes.evaluation import Evaluation
 from swinkit.recipes.folder import RunFolder
 from swinkit.recipes.layouts import other_layout
 from swinkit.recipes.predicting import find_inputs
-from swinkit.recipes.predictor import Predictor, Result, open_run
-from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.predictor import Predictor, Result, load_run
 from swinkit.recipes.runs import Run
 from swinkit.recipes.training import train
 
@@ -50,8 +49,10 @@ def load(source: Path | str, **changes: Any) -> Model:
     """
     if RunFolder(Path(source)).holds_run:
         if changes:
-            raise ConfigError(f"{source}: is a run, whose recipe says everything: {', '.join(changes)} cannot be changed")
-        return open_run(source, device="cpu").model
+            raise ConfigError(
+                f"{source}: is a run, whose recipe says everything: {', '.join(changes)} cannot be changed"
+            )
+        return load_run(source)[1]
     return models.load(Path(source), **changes)
 
 
@@ -84,7 +85,8 @@ def predict(run: Run | Predictor | Path | str, source: Source | Sequence[Source]
 
     Args:
         run: opened anew for a folder; keep a `Run` for many calls.
-        source: a file, an array in the modality's raw form, or a sequence of them; a folder or a pattern gives a list as well.
+        source: a file, an array in the modality's raw form, or a sequence of them; a folder or a pattern gives a
+            list as well.
 
     Raises:
         DataError: an input cannot be read; names the file.

@@ -1,6 +1,9 @@
 """The Swin Transformer: its configuration, its named sizes and the module."""
 
-from swinkit.backbone.config import ALIASES, SIZES, Convolutions, Patches, Size, Stem, SwinConfig, Tokens
+from __future__ import annotations
+
+from swinkit.backbone.config import Convolutions, Patches, Stem, SwinConfig, Tokens
+from swinkit.backbone.sizes import ALIASES, SIZES, Size
 from swinkit.backbone.swin import Block, Stage, Swin
 
 __all__ = [

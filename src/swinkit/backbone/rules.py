@@ -27,10 +27,6 @@ class Rules:
 
 
 RULES: dict[str, Rules] = {
-    "v1": Rules(
-        score="dot", bias=OffsetTable, residual=pre_norm, norm_before_reduction=True, zero_branches=False
-    ),
-    "v2": Rules(
-        score="cosine", bias=LogOffsetMlp, residual=post_norm, norm_before_reduction=False, zero_branches=True
-    ),
+    "v1": Rules(score="dot", bias=OffsetTable, residual=pre_norm, norm_before_reduction=True, zero_branches=False),
+    "v2": Rules(score="cosine", bias=LogOffsetMlp, residual=post_norm, norm_before_reduction=False, zero_branches=True),
 }

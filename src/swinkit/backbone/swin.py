@@ -5,6 +5,8 @@ Liu et al. 2021 (Swin Transformer) and Liu et al. 2022 (Swin Transformer V2); th
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -49,8 +51,8 @@ class Stage(nn.Module):
         """Plans worked out beforehand; only in read-only copies for inference (`models.prepared`)."""
 
     def forward(
-        self, x: Float[Tensor, "b cells c"], space: Window, valid: Bool[Tensor, "b *space"] | None = None
-    ) -> tuple[Float[Tensor, "b cells2 c2"], Window, Bool[Tensor, "b *space2"] | None]:
+        self, x: Float[Tensor, "b cells c"], space: Window, valid: Bool[Tensor, " b *space"] | None = None
+    ) -> tuple[Float[Tensor, "b cells2 c2"], Window, Bool[Tensor, " b *space2"] | None]:
         """Tokens in raster order, their space and which of them a sample has; tokens that a sample lacks are zero."""
         if self.merging is not None:
             x, space = self.merging(x, space)
@@ -86,11 +88,11 @@ class Swin(nn.Module):
             _stage(config, i, [rates.pop(0) for _ in range(config.depths[i])]) for i in range(outputs[-1] + 1)
         )
         self.norms = nn.ModuleDict({str(i): LayerNorm(config.channels[i]) for i in outputs})
-        _initialise(self, RULES[config.version])
+        _initialise(self, RULES[config.version], config.init_std)
 
     def forward(
-        self, x: Float[Tensor, "b *space c"], valid: Bool[Tensor, "b *space"] | None = None
-    ) -> tuple[list[Float[Tensor, "b c2 *space2"]], list[Bool[Tensor, "b *space2"]] | None]:
+        self, x: Float[Tensor, " b *space c"], valid: Bool[Tensor, " b *space"] | None = None
+    ) -> tuple[list[Float[Tensor, "b c2 *space2"]], list[Bool[Tensor, " b *space2"]] | None]:
         """Features of the output stages, channels first, and which of their cells each sample has."""
         features: list[Tensor] = []
         valids: list[Tensor] = []
@@ -125,13 +127,15 @@ def _stage(config: SwinConfig, index: int, rates: list[float]) -> Stage:
     return Stage(merging, [block(rate) for rate in rates], (cut(shifts[0]), cut(shifts[1])))
 
 
-def _initialise(swin: Swin, rules: Rules) -> None:
-    """Published: linear weights from a normal of deviation 0.02 cut at two, no biases; V2's branch norms start at zero."""
+def _initialise(swin: Swin, rules: Rules, std: float | None) -> None:
+    """Linear weights from a normal cut at two, no biases; V2's branch norms start at zero."""
     for module in swin.modules():
         if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+            deviation = math.sqrt(0.4 / module.in_features) if std is None else std
+            nn.init.trunc_normal_(module.weight, std=deviation)
+            for bias in module.parameters():  # a reduction has none
+                if bias.ndim == 1:
+                    nn.init.zeros_(bias)
         elif isinstance(module, Block) and rules.zero_branches:
             for norm in (module.norm1, module.norm2):
                 nn.init.zeros_(norm.weight)

@@ -41,7 +41,9 @@ def examine() -> dict[str, Any]:
     needed, extras = _requirements()
     versions = {"swinkit": version("swinkit"), "python": platform.python_version()}
     versions |= {package: version(package) for package in needed}
-    problems = [f"{name} is missing: pip install --upgrade swinkit" for name, version in versions.items() if not version]
+    problems = [
+        f"{name} is missing: pip install --upgrade swinkit" for name, version in versions.items() if not version
+    ]
     devices: dict[str, Any] = {}
     try:
         devices = _devices()

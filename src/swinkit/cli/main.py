@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NonFinite as error:
         return _complain(str(error), FAILED)
     except Exception:
-        _complain("this is a defect of swinkit: please report what follows, with the output of `swinkit doctor`", FAILED)
+        _complain(
+            "this is a defect of swinkit: please report what follows, with the output of `swinkit doctor`", FAILED
+        )
         raise  # Python prints the traceback and exits with 1
 
 
@@ -56,7 +58,7 @@ def _dispatch(arguments: list[str]) -> int:
         return DONE
     name, *rest = arguments
     if name not in COMMANDS:
-        raise ConfigError(f"swinkit has no command {name!r}: {did_you_mean(name, COMMANDS)}")
+        raise ConfigError(f"there is no command {name!r}: {did_you_mean(name, COMMANDS)}")
     return importlib.import_module(f"swinkit.cli.{name}").run(rest)
 
 

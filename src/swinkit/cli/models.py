@@ -29,7 +29,13 @@ def run(arguments: Sequence[str]) -> int:
         document(rows)
         return 0
     cells = [
-        [row["name"], str(row["rank"]), f"{row['parameters']:,}", f"{row['gmacs']:.3g}", "x".join(map(str, row["input"]))]
+        [
+            row["name"],
+            str(row["rank"]),
+            f"{row['parameters']:,}",
+            f"{row['gmacs']:.4g}",
+            "x".join(map(str, row["input"])),
+        ]
         for row in rows
     ]
     print(columns(("name", "rank", "parameters", "GMACs", "input"), cells))

@@ -24,7 +24,7 @@ def parse(kind: type[Options], command: str, arguments: Sequence[str]) -> Option
     for word in arguments:
         name = word.split("=")[0].replace("_", "-")
         if word.startswith("--") and len(word) > 2 and name not in known:
-            raise ConfigError(f"swinkit {command} has no option {name}: {did_you_mean(name, known)}")
+            raise ConfigError(f"{command} has no option {name}: {did_you_mean(name, known)}")
     return tyro.cli(kind, prog=f"swinkit {command}", args=list(arguments), config=(tyro.conf.FlagCreatePairsOff,))
 
 

@@ -16,8 +16,9 @@ from swinkit.cli.output import Counting, document, note
 class Options:
     """Apply a run, with its best weights, to files.
 
-    For every input DIR gets NAME.png, an index picture (pixel = class index), and NAME-overlay.png to look at; predictions.json lists them
-    all. A file that cannot be read is reported and the others are done; the exit code is 2 then.
+    For every input DIR gets NAME.png, an index picture (pixel = class index), and NAME-overlay.png to look at;
+    predictions.json lists them all. A file that cannot be read is reported and the others are done; the exit code is 2
+    then.
     """
 
     run: Annotated[Positional[str], shown("RUN")]

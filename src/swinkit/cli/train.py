@@ -19,8 +19,8 @@ from swinkit.files import ConfigError
 class Options:
     """Train a model on a data set.
 
-    Everything about a run is in its recipe: task, data, model, modality and training. What is not said is chosen to suit the data; any
-    value can be set with --set, and RUN/recipe.json shows them all.
+    Everything about a run is in its recipe: task, data, model, modality and training. What is not said is chosen to
+    suit the data; any value can be set with --set, and RUN/recipe.json shows them all.
     """
 
     task: Annotated[Positional[str | None], shown("TASK")] = None
@@ -59,7 +59,10 @@ def run(arguments: Sequence[str]) -> int:
     recipe = _recipe(options)
     if options.dry_run:
         losses = recipes.dry_run(recipe, options.out)
-        print("dry run: one batch was trained on, evaluated and saved: " + ", ".join(f"{k} {v:.4g}" for k, v in losses.items()))
+        print(
+            "dry run: one batch was trained on, evaluated and saved: "
+            + ", ".join(f"{k} {v:.4g}" for k, v in losses.items())
+        )
         return 0
     trained = recipes.train(
         recipe,

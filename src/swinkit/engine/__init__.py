@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinkit.engine.checkpoints import Checkpoints, read_checkpoint, read_weights
+from swinkit.engine.checkpoints import Checkpoints
 from swinkit.engine.evaluate import Counted, evaluate, evaluating
 from swinkit.engine.fit import Step, fit
 from swinkit.engine.interrupt import Interruption
@@ -10,6 +10,7 @@ from swinkit.engine.loader import Loader, sample_rng
 from swinkit.engine.parallel import World, launch, pick_device
 from swinkit.engine.run import Evaluated, Event, Saved, Stopped, train
 from swinkit.engine.state import Best, Checkpoint, State
+from swinkit.engine.stored import read_checkpoint, read_weights
 from swinkit.engine.track import Track
 from swinkit.engine.training import Training
 

@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from swinkit.engine.lock import only_writer
 from swinkit.engine.state import Checkpoint, State, compare
+from swinkit.engine.stored import FORMAT, read_checkpoint
 from swinkit.files import (
     CheckpointError,
     new_folder,
@@ -36,7 +36,6 @@ from swinkit.files import (
 from swinkit.files.atomic import crash_point
 
 log = logging.getLogger("swinkit.engine")
-_FORMAT = 1
 _OLD = ".replaced"
 """Suffix of a checkpoint while a newer one of the same step takes its name."""
 
@@ -79,7 +78,7 @@ class Checkpoints:
             raise RuntimeError("save() is for the holder of lock()")
         path = self.folder / f"step-{state.step}"
         tensors = state.tensors()
-        values = {"format": _FORMAT, **state.values(), "fingerprint": self.fingerprint}
+        values = {"format": FORMAT, **state.values(), "fingerprint": self.fingerprint}
         needed = sum(tensor.nbytes for each in tensors.values() for tensor in each.values())
         self._need(needed)
         try:
@@ -200,33 +199,6 @@ class Checkpoints:
             raise CheckpointError(
                 f"{self.folder}: a checkpoint needs {needed} bytes, {free} are free: make room on this disk"
             )
-
-
-def read_checkpoint(path: Path) -> Checkpoint:
-    """The verified content of a checkpoint folder of any configuration; CheckpointError as `Checkpoints.load`."""
-    if not path.is_dir():
-        raise CheckpointError(f"{path}: there is no such checkpoint folder")
-    verify_manifest(path)
-    values = json.loads((path / "state.json").read_bytes())
-    if values.get("format") != _FORMAT:
-        raise CheckpointError(f"{path / 'state.json'}: format {values.get('format')!r}, this version reads {_FORMAT}")
-    parts = {stem: _read(path / f"{stem}.safetensors") for stem in ("model", "optimiser")}
-    average = _read(path / "average.safetensors") if (path / "average.safetensors").exists() else None
-    return Checkpoint(path=path, step=values["step"], values=values, average=average, **parts)
-
-
-def read_weights(path: Path | str, *, average: bool = True) -> dict[str, Tensor]:
-    """Verified weights of a checkpoint folder, the running average where there is one and it is wanted."""
-    verify_manifest(Path(path))
-    file = Path(path, "average.safetensors")
-    return _read(file if average and file.exists() else Path(path, "model.safetensors"))
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}") from error
 
 
 def _whole(path: Path) -> bool:

@@ -76,6 +76,8 @@ def fit(
         DataError: a sample cannot be used.
     """
     world = world or World()
+    _check(loader, state)
+    world.copy(tensor for module in (state.model, state.evaluated) for tensor in module.state_dict().values())
     gradients = Gradients(model, task, state.device, state.training.precision, state.training.seed, world, state.step)
     done = state.step >= state.total
     while not done:
@@ -100,6 +102,14 @@ def fit(
             )
             if done:
                 return
+
+
+def _check(loader: Loader, state: State) -> None:
+    """A loader of another batch or seed would count positions that mean something else in a checkpoint."""
+    given = {"batch": loader.batch, "seed": loader.seed, "samples": len(loader.dataset)}
+    wanted = {"batch": state.training.batch, "seed": state.training.seed, "samples": state.samples}
+    if given != wanted:
+        raise ValueError(f"the loader has {given}, the state was made for {wanted}: make both from the same settings")
 
 
 def _due(state: State) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import signal
 import tempfile
 import traceback
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -58,6 +58,12 @@ class World:
         values: list[Any] = [None] * self.size
         dist.all_gather_object(values, value)
         return values
+
+    def copy(self, tensors: Iterable[Tensor]) -> None:
+        """Give every process the values that rank 0 has."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
 
     def share(self, count: int) -> slice:
         """The part of `count` things that is this process's: contiguous, sizes differ by one at most."""

@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 from swinkit.files import DataError, replace_file
 
@@ -20,6 +21,7 @@ class Track:
         """Open `path`; of an existing table the rows up to `step` stay: later ones and a torn line were never saved."""
         self.path = Path(path)
         self.columns: list[str] = ["step"]
+        self._file: TextIO | None = None
         rows = self._rows(step) if self.path.exists() else []
         self._rewrite(rows)
 
@@ -30,12 +32,16 @@ class Track:
             self.columns.extend(new)
             self._rewrite([*rows, row])
             return
+        if self._file is None:
+            raise ValueError(f"{self.path}: the table is closed")
         self._file.write(self._line(row))
         self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def __enter__(self) -> Track:
         return self
@@ -55,6 +61,8 @@ class Track:
         return [row for row in rows if step is None or (row["step"].isdigit() and int(row["step"]) <= step)]
 
     def _rewrite(self, rows: list[Mapping[str, Value]]) -> None:
+        if self._file is not None:
+            self._file.close()
         head = self._line({name: name for name in self.columns})
         replace_file(self.path, (head + "".join(self._line(row) for row in rows)).encode())
         self._file = self.path.open("a", encoding="utf-8", newline="")

@@ -21,25 +21,24 @@ WORDS = frozenset(
 )
 """The pickle operations of a protocol-2 `torch.save`; a file with any other was not written by it."""
 
-TENSOR_PARTS = frozenset(
-    {
-        "collections.OrderedDict",
-        "torch._utils._rebuild_tensor_v2",
-        "torch._utils._rebuild_parameter",
-        "torch.Size",
-        "torch.device",
-        "_codecs.encode",
-        "__builtin__.set",
-        "builtins.set",
-    }
-    | {
-        f"torch.{kind}Storage"
-        for kind in ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool", "Untyped")
-    }
-    | {f"torch.{kind}" for kind in ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64")}
-    | {"torch.uint8", "torch.bool"}
-    | {"torch.storage.UntypedStorage", "torch.storage.TypedStorage"}
-)
+STORAGES = {
+    **dict.fromkeys(("torch.ByteStorage", "torch.CharStorage", "torch.BoolStorage", "torch.storage.UntypedStorage"), 1),
+    **dict.fromkeys(("torch.ShortStorage", "torch.HalfStorage", "torch.BFloat16Storage"), 2),
+    **dict.fromkeys(("torch.IntStorage", "torch.FloatStorage"), 4),
+    **dict.fromkeys(("torch.LongStorage", "torch.DoubleStorage"), 8),
+}
+"""Bytes of one element."""
+
+TENSOR_PARTS = frozenset(STORAGES) | {
+    "collections.OrderedDict",
+    "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_parameter",
+    "torch.Size",
+    "torch.device",
+    "_codecs.encode",
+    *[f"torch.{kind}" for kind in ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64")],
+    *("torch.uint8", "torch.bool"),
+}
 """What tensors by name are made of. Deliberately fewer than torch allows: no bytearray(n), no quantised, no sparse."""
 
 BELONGINGS = frozenset(
@@ -66,12 +65,13 @@ def check_pth(path: Path, size: int) -> frozenset[str]:
             text = archive.read(listing)
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
         raise CheckpointError(f"{path}: not a whole torch file ({error}); download or write it again") from error
-    names = _names(path, text)
+    names, claims = _read_listing(path, text)
     strange = sorted(names - TENSOR_PARTS - BELONGINGS)
     if strange:
         raise CheckpointError(
             f"{path}: its pickle asks for {', '.join(strange[:3])}, which is no part of a tensor; {CONVERT}"
         )
+    _check_claims(path, claims, {_inside(record): record.file_size for record in records})
     return names & BELONGINGS
 
 
@@ -121,14 +121,66 @@ def _check_records(path: Path, size: int, records: list[zipfile.ZipInfo]) -> Non
     need(listings[0].file_size <= PICKLE_BYTES, f"a listing of {listings[0].file_size} bytes")
 
 
-def _names(path: Path, text: bytes) -> frozenset[str]:
+def _read_listing(path: Path, text: bytes) -> tuple[frozenset[str], list[Any]]:
+    """The globals that a pickle names, and its persistent ids: (storage, kind, record, device, number of elements).
+
+    A machine of the same stack and memory as pickle's that builds nothing: what would be made is None.
+    """
     names: set[str] = set()
+    claims: list[Any] = []
+    stack: list[Any] = []
+    memory: dict[Any, Any] = {}
     try:
         for word, argument, _ in pickletools.genops(text):
             if word.name not in WORDS:
                 raise ValueError(f"operation {word.name}")
             if word.name == "GLOBAL":
-                names.add(str(argument).replace(" ", "."))
-    except (ValueError, IndexError, EOFError) as error:
-        raise CheckpointError(f"{path}: its listing is not one that torch.save writes ({error})") from error
-    return frozenset(names)
+                argument = str(argument).replace(" ", ".")
+                names.add(argument)
+            elif word.name == "BINPERSID":
+                claims.append(stack[-1])
+            _step(word.name, argument, stack, memory)
+    except (ValueError, IndexError, KeyError, EOFError) as error:
+        raise CheckpointError(f"{path}: its listing is not one that torch.save writes ({error!r})") from error
+    return frozenset(names), claims
+
+
+_MARK = object()
+_TAKES = {
+    **dict.fromkeys(("TUPLE1", "BINPERSID", "BUILD", "APPEND"), 1),
+    **dict.fromkeys(("TUPLE2", "REDUCE", "NEWOBJ", "SETITEM"), 2),
+    "TUPLE3": 3,
+}
+_TO_MARK = ("TUPLE", "SETITEMS", "APPENDS")
+
+
+def _step(word: str, argument: Any, stack: list[Any], memory: dict[Any, Any]) -> None:
+    taken: list[Any] = []
+    if word in _TO_MARK:
+        while (item := stack.pop()) is not _MARK:
+            taken.append(item)
+    for _ in range(_TAKES.get(word, 0)):
+        taken.append(stack.pop())
+    if word.startswith("TUPLE"):
+        stack.append(tuple(reversed(taken)))
+    elif word in ("REDUCE", "NEWOBJ", "BINPERSID"):
+        stack.append(None)
+    elif word == "MARK":
+        stack.append(_MARK)
+    elif word in ("BINPUT", "LONG_BINPUT"):
+        memory[argument] = stack[-1]
+    elif word in ("BINGET", "LONG_BINGET"):
+        stack.append(memory[argument])
+    elif word not in (*_TO_MARK, *_TAKES, "PROTO", "STOP"):
+        stack.append(argument)  # a constant, a global, or the beginning of a container
+
+
+def _check_claims(path: Path, claims: list[Any], sizes: dict[str, int]) -> None:
+    """Every storage must be as large as its record: torch maps the file and would read on into the next one."""
+    for claim in claims:
+        kind, record, elements = (
+            (claim[1], claim[2], claim[4]) if isinstance(claim, tuple) and len(claim) > 4 else ("", "", 0)
+        )
+        held = sizes.get(f"data/{record}", -1)
+        if kind not in STORAGES or not isinstance(elements, int) or elements * STORAGES[kind] != held:
+            raise CheckpointError(f"{path}: storage {record!r} claims {elements} elements, its record has {held} bytes")

@@ -7,6 +7,7 @@ What comes back is checked once more: a tensor may not claim more memory than it
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import pickle
@@ -129,10 +130,15 @@ def _check_header(path: Path, size: int) -> dict[str, str]:
 
 def _read_pth(path: Path, size: int) -> Tree:
     unknown = check_pth(path, size)
+    mapped = path.suffix != ".safetensors"  # under that name torch would take any path for one
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(standing_in(unknown)):
+        with (
+            warnings.catch_warnings(),
+            torch.serialization.safe_globals(standing_in(unknown)),
+            contextlib.nullcontext(path) if mapped else path.open("rb") as source,
+        ):
             warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            content = torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
     except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
         reason = str(error).strip().split("\n")[0][:200]
         raise CheckpointError(f"{path}: holds more than tensors, or is damaged ({reason}); {CONVERT}") from error

@@ -18,15 +18,17 @@ LOG_SCALE_LIMIT = math.log(100.0)
 class WindowAttention(nn.Module):
     """Projects tokens to queries, keys and values, attends inside the plan's windows and projects back.
 
-    `dot` divides scores by the root of the head width; `cosine` compares directions, scaled per head by at most 100, and its keys
+    `dot` divides scores by the root of the head width; `cosine` compares directions, scaled per head by at most 100,
+    and its keys
     have no bias (Liu et al. 2022, section 3.2).
     """
 
     def __init__(self, channels: int, heads: int, *, score: Score, bias: nn.Module, backend: str | None = None) -> None:
         super().__init__()
         if channels % heads:
-            raise ValueError(f"{channels} channels cannot be split among {heads} heads: give a number that divides them")
-        self.heads, self.score, self.backend = heads, score, backend
+            raise ValueError(f"{channels} channels cannot be split among {heads} heads: give a divisor")
+        self.heads, self.backend = heads, backend
+        self.score: Score = score
         self.qkv = nn.Linear(channels, 3 * channels, bias=score == "dot")
         if score == "cosine":
             self.query_bias = nn.Parameter(torch.zeros(channels))
@@ -49,9 +51,7 @@ class WindowAttention(nn.Module):
             wide = torch.promote_types(q.dtype, torch.float32)
             scale = self.log_scale.to(wide).clamp(max=LOG_SCALE_LIMIT).exp().view(self.heads, 1)
             q, k = F.normalize(q.to(wide), dim=-1) * scale, F.normalize(k.to(wide), dim=-1)
-        inputs = Inputs(
-            q=q, k=k, v=v, bias=self.bias(), plan=plan, pad_key=pad_key, pad_value=pad_value, valid=valid
-        )
+        inputs = Inputs(q=q, k=k, v=v, bias=self.bias(), plan=plan, pad_key=pad_key, pad_value=pad_value, valid=valid)
         out = window_attention(inputs, score=self.score, backend=self.backend)
         return self.projection(out.reshape(b, cells, channels))
 

@@ -8,12 +8,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from swinkit.layers.norm import LayerNorm
-from swinkit.ops.windows import Cut, into_windows, plan
+from swinkit.ops.partition import into_windows
+from swinkit.ops.windows import Cut, plan
 from swinkit.types import Window
 
 
 class Merging(nn.Module):
-    """Concatenates the neighbours of each patch in the order 00, 10, 01, 11 (first axis fastest) and projects to `out` channels.
+    """Concatenates the neighbours of each patch in the order 00, 10, 01, 11 (first axis fastest) and projects to
+    `out` channels.
 
     V1 normalises the concatenation, V2 the projection. Odd maps are padded with zeros at the high end.
     """

@@ -27,7 +27,8 @@ def post_norm(x: Tensor, norm: nn.Module, branch: Callable[[Tensor], Tensor]) ->
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: leaves a sample's branch out with probability `rate`, and scales the others up (Huang et al. 2016)."""
+    """Stochastic depth: leaves a sample's branch out with probability `rate`, and scales the others up (Huang et al.
+    2016)."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()

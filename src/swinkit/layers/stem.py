@@ -1,6 +1,9 @@
-"""From the raw grid to tokens: patches as published, overlapping convolutions for small data, or a table of tokens for text."""
+"""From the raw grid to tokens: patches as published, overlapping convolutions for small data, or a table of tokens
+for text."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,11 +13,12 @@ from swinkit.layers.norm import LayerNorm
 from swinkit.ops.patches import any_in_patch, pad_to_multiple
 from swinkit.types import Window
 
-CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTION: dict[int, Callable[..., nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 class PatchStem(nn.Module):
-    """A linear projection of each patch, then a norm (Liu et al. 2021, section 3.1); inputs are padded to whole patches."""
+    """A linear projection of each patch, then a norm (Liu et al. 2021, section 3.1); inputs are padded to whole
+    patches."""
 
     def __init__(self, channels: int, out: int, size: Window) -> None:
         super().__init__()
@@ -23,15 +27,16 @@ class PatchStem(nn.Module):
         self.norm = LayerNorm(out)
 
     def forward(
-        self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, "b *space"] | None = None
-    ) -> tuple[Float[Tensor, "b *tokens out"], Bool[Tensor, "b *tokens"] | None]:
+        self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None
+    ) -> tuple[Float[Tensor, " b *tokens out"], Bool[Tensor, " b *tokens"] | None]:
         """Tokens, channels last, and which of them a sample has."""
         x = self.projection(pad_to_multiple(grid, self.size)).movedim(1, -1)
         return self.norm(x), None if valid is None else any_in_patch(valid, self.size)
 
 
 class ConvolutionStem(nn.Module):
-    """Three overlapping 3-wide convolutions that together have the stride `size`, each followed by a norm over its channels.
+    """Three overlapping 3-wide convolutions that together have the stride `size`, each followed by a norm over its
+    channels.
 
     The norm does not look at the batch, so that results do not depend on how a batch is split. Strides go to the first
     convolutions that need them; channels grow from half of `out`.
@@ -49,8 +54,8 @@ class ConvolutionStem(nn.Module):
         self.norms = nn.ModuleList(LayerNorm(width) for width in widths[1:])
 
     def forward(
-        self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, "b *space"] | None = None
-    ) -> tuple[Float[Tensor, "b *tokens out"], Bool[Tensor, "b *tokens"] | None]:
+        self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None
+    ) -> tuple[Float[Tensor, " b *tokens out"], Bool[Tensor, " b *tokens"] | None]:
         """Tokens, channels last, and which of them a sample has."""
         x = grid
         for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):

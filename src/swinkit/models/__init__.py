@@ -1,5 +1,7 @@
 """Models: stem, backbone and head put together; built fresh or loaded."""
 
+from __future__ import annotations
+
 from swinkit.models.build import build, change, count, find_size, macs
 from swinkit.models.model import HeadFactory, Model, space_of
 from swinkit.models.prepared import Prepared, prepared

@@ -14,7 +14,8 @@ from swinkit.models.model import HeadFactory, Model
 
 
 def find_size(name: str) -> Size:
-    """The named size, by our name or one that timm or the hub use. ConfigError with the nearest name when there is none."""
+    """The named size, by our name or one that timm or the hub use. ConfigError with the nearest name when there is
+    none."""
     name = ALIASES.get(name, name)
     if name not in SIZES:
         raise ConfigError(f"no model {name!r}: {did_you_mean(name, [*SIZES, *ALIASES])}")
@@ -24,7 +25,8 @@ def find_size(name: str) -> Size:
 def build(name: str, head: HeadFactory | None = None, **changes: Any) -> Model:
     """Fresh weights for a named size.
 
-    `head` makes the head (default: a linear classifier with the published number of classes, or `classes=`). `changes` replace
+    `head` makes the head (default: a linear classifier with the published number of classes, or `classes=`).
+    `changes` replace
     fields of `SwinConfig`; `channels=` changes the stem's input channels. ConfigError names an unknown size or field.
     """
     size = find_size(name)

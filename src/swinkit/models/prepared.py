@@ -32,7 +32,7 @@ class Prepared(nn.Module):
     def train(self, mode: bool = True) -> Prepared:
         """Only `eval()` is possible."""
         if mode:
-            raise RuntimeError("a prepared copy cannot be trained: train the model it was made from and prepare it again")
+            raise RuntimeError("a prepared copy cannot be trained: train its model and prepare it again")
         return self
 
     def load_state_dict(self, *_: object, **__: object) -> object:
@@ -43,7 +43,8 @@ class Prepared(nn.Module):
 def prepared(model: Model, sizes: Sequence[Window] = ()) -> Prepared:
     """A copy of `model` for inference on its device: biases are fixed, and for inputs of `sizes` the plans as well.
 
-    Other sizes work too, with plans made as usual. Windows that are masked alike share one mask: at most 3^rank a stage.
+    Other sizes work too, with plans made as usual. Windows that are masked alike share one mask: at most 3^rank a
+    stage.
     """
     changed = copy.deepcopy(model).eval().requires_grad_(False)
     with torch.no_grad():

@@ -25,7 +25,8 @@ def offset_index(window: Window) -> Int[Tensor, "tokens tokens"]:
 def log_offsets(window: Window, bias_window: Window) -> Float[Tensor, "offsets rank"]:
     """The inputs of Swin V2's continuous position bias, one row an offset (Liu et al. 2022, section 3.3).
 
-    Offsets are divided by those of `bias_window`, the window of the weights' training, never by the input's size; a window of
+    Offsets are divided by those of `bias_window`, the window of the weights' training, never by the input's size; a
+    window of
     one token has one offset, zero.
     """
     axes = [
@@ -49,7 +50,8 @@ def gather_bias(
 
 
 class _Gather(torch.autograd.Function):
-    """Rows of a table. torch's own backward on the CPU adds from several threads in any order; matrix products do not."""
+    """Rows of a table. torch's own backward on the CPU adds from several threads in any order; matrix products do
+    not."""
 
     @staticmethod
     def forward(ctx: Any, table: Tensor, index: Tensor, window: Window) -> Tensor:

@@ -22,7 +22,7 @@ def pad_to_multiple(x: Float[Tensor, "b c *space"], factor: Window) -> Float[Ten
     return x
 
 
-def any_in_patch(valid: Bool[Tensor, "b *space"], factor: Window) -> Bool[Tensor, "b *merged"]:
+def any_in_patch(valid: Bool[Tensor, " b *space"], factor: Window) -> Bool[Tensor, " b *merged"]:
     """A merged token is valid if any of its parts is."""
     x = pad_to_multiple(valid[:, None].to(torch.float32), factor)
     tiles = [k for s, f in zip(x.shape[2:], factor, strict=True) for k in (s // f, f)]

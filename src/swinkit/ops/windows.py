@@ -1,6 +1,7 @@
 """Cut a grid of tokens of any rank into windows, shifted or not, and put it together again.
 
-A `Plan` says which token every window slot holds and where every token went. It is arithmetic on the sizes of the grid, so
+A `Plan` says which token every window slot holds and where every token went. It is arithmetic on the sizes of the
+grid, so
 one traced program serves every size; it is made once a stage and forward pass, and nothing keeps it.
 
 The order of work is the published one: pad at the high end, roll by the shift, partition (Liu et al. 2021, section 3.2;
@@ -28,7 +29,8 @@ ACROSS = -100.0
 
 
 REFUSED = -1e9
-"""Added to the score of a key nobody may attend to: finite, so that a row without keys stays finite both ways (float16: -3e4)."""
+"""Added to the score of a key nobody may attend to: finite, so that a row without keys stays finite both ways
+(float16: -3e4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,8 @@ class Plan:
     space: tuple[Any, ...]
     """Tokens along each axis (symbols while a program is traced)."""
     order: Int[Tensor, " slots"]
-    """The token in each slot, windows outermost; slots of padding hold some token that must be overwritten or ignored."""
+    """The token in each slot, windows outermost; slots of padding hold some token that must be overwritten or
+    ignored."""
     back: Int[Tensor, " cells"]
     """The slot of each token."""
     real: Bool[Tensor, " slots"]
@@ -134,59 +137,6 @@ def _mask(piece: Tensor, key: Tensor, tokens: int) -> Tensor:
     return torch.where(key, across, REFUSED)
 
 
-def into_windows(x: Float[Tensor, "b cells c"], plan: Plan) -> Float[Tensor, "b slots c"]:
-    """Tokens in window order; slots of padding hold zeros."""
-    return _take(x, plan.order, plan.back, plan.real if plan.padded else None)
-
-
-def from_windows(x: Float[Tensor, "b slots c"], plan: Plan) -> Float[Tensor, "b cells c"]:
-    """The inverse: tokens in raster order; what stood in slots of padding is dropped."""
-    if not _differentiable(x):
-        return x.index_select(1, plan.back)
-    return _FromWindows.apply(x, plan.back, plan.order, plan.real if plan.padded else None)
-
-
-def _take(x: Tensor, order: Tensor, back: Tensor, real: Tensor | None) -> Tensor:
-    if _differentiable(x):
-        return _IntoWindows.apply(x, order, back, real)
-    x = x.index_select(1, order)
-    return x if real is None else torch.where(real[:, None], x, 0.0)
-
-
-class _IntoWindows(torch.autograd.Function):
-    """A selection whose backward is a selection too: every token stands in exactly one slot, so nothing is summed."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, order: Tensor, back: Tensor, real: Tensor | None) -> Tensor:
-        ctx.save_for_backward(back)
-        x = x.index_select(1, order)
-        return x if real is None else torch.where(real[:, None], x, 0.0)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (back,) = ctx.saved_tensors
-        return grad.index_select(1, back), None, None, None
-
-
-class _FromWindows(torch.autograd.Function):
-    """The transpose of `_IntoWindows`."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, back: Tensor, order: Tensor, real: Tensor | None) -> Tensor:
-        ctx.save_for_backward(order, *([] if real is None else [real]))
-        return x.index_select(1, back)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        order, *real = ctx.saved_tensors
-        grad = grad.index_select(1, order)
-        return torch.where(real[0][:, None], grad, 0.0) if real else grad, None, None, None
-
-
-def _differentiable(x: Tensor) -> bool:
-    return x.requires_grad and torch.is_grad_enabled() and not torch.compiler.is_exporting()
-
-
 @dataclass(frozen=True, slots=True)
 class _Axis:
     count: Any  # windows along the axis
@@ -199,7 +149,8 @@ class _Axis:
 
 
 def _fits(space: Window, axis: int, cut: Cut, exporting: bool) -> Any:
-    """Whether this axis neither shifts nor lets its padding attend, because the map is small (bool, or a 0-d tensor)."""
+    """Whether this axis neither shifts nor lets its padding attend, because the map is small (bool, or a 0-d
+    tensor)."""
     if cut.small_map == "pad":
         return torch.tensor(False) if exporting else False
     sizes = range(len(space)) if cut.small_map == "shrink_block" else [axis]
@@ -218,7 +169,8 @@ def _axis(size: Any, axis: int, cut: Cut, fits: Any, device: torch.device, spare
     elif fits:
         shift = 0
     padded = (size + window - 1) // window * window
-    # a maximum, not a sum: torch then sees that count is positive and count * window a multiple of it, and asks for no guard
+    # a maximum, not a sum: torch then sees that count is positive and count * window a multiple of it, and asks for
+    # no guard
     count = torch.sym_max((size + 2 * window - 1) // window, 1) if spare else padded // window
     t = torch.arange(count, device=device)[:, None] * window + torch.arange(window, device=device)
     u = t + shift

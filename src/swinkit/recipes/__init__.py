@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from swinkit.recipes.plain import from_plain, read, to_plain, write
     from swinkit.recipes.predictor import Predictor, Result, open_run
     from swinkit.recipes.recipe import ModelChoice, Recipe
+    from swinkit.recipes.rehearsal import dry_run
     from swinkit.recipes.runs import Run
-    from swinkit.recipes.training import dry_run, train
+    from swinkit.recipes.training import train
 
 # No module here has the name of something it defines: the module would take the name's place.
 _HOME = {
@@ -33,7 +34,7 @@ _HOME = {
     "Recipe": "recipe",
     "Run": "runs",
     "segment": "completion",
-    "dry_run": "training",
+    "dry_run": "rehearsal",
     "train": "training",
 }
 

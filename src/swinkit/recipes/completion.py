@@ -15,7 +15,7 @@ from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.text import merged, nested
 
 RECIPES: dict[str, Callable[..., dict[str, Any]]] = {"segment": segmentation.defaults}
-"""Task -> function of (layout, what was said, modality, say) that chooses everything that was not said, as plain values."""
+"""Task -> function of (layout, what was said, modality, say) that chooses the whole recipe as plain values."""
 
 
 def segment(
@@ -51,7 +51,7 @@ def segment(
 def complete(
     said: Mapping[str, Any], *, modality: str | None = None, say: Say | None = None, where: str = ""
 ) -> Recipe:
-    """The recipe of nested values such as a recipe file, `--set` and options give; what they say wins over every default.
+    """The recipe of nested values such as a recipe file, `--set` and options give; they win over every default.
 
     Args:
         said: at least `task.kind` and `data.path`.
@@ -68,7 +68,7 @@ def complete(
         say(sentence)
     defaults = RECIPES[said["task"][KIND]](layout, said, asked or "image", say)
     rest = {name: values for name, values in _one_length(said).items() if name != "data"}  # that is in the layout
-    return from_plain(merged(defaults, rest), where=where)
+    return from_plain(_found(merged(defaults, rest)), where=where)
 
 
 def _check(said: Mapping[str, Any], where: str) -> None:
@@ -92,6 +92,16 @@ def _one_length(said: Mapping[str, Any]) -> dict[str, Any]:
         if training.get(this) is not None:
             training.setdefault(other, None)
     return {**said, "training": training}
+
+
+def _found(plain: dict[str, Any]) -> dict[str, Any]:
+    """The recipe must work from any folder, so a weight file is written with its whole path."""
+    weights = plain["model"].get("weights")
+    if weights is None:
+        return plain
+    if not Path(weights).is_file():
+        raise ConfigError(f"model.weights: {weights}: there is no such file")
+    return merged(plain, {"model": {"weights": str(Path(weights).resolve())}})
 
 
 def _silent(_: str) -> None:

@@ -33,6 +33,7 @@ class Evaluation:
     scores: Sequence[float | None] = ()
     """The main figure of every sample alone, in the order of the split."""
     seconds: float = 0.0
+    dataset: Dataset = field(repr=False)
 
     def __getitem__(self, name: str) -> float:
         return self.figures[name]
@@ -61,7 +62,7 @@ def evaluate(
         ConfigError: the data has other classes than the run.
     """
     recipe = predictor.recipe
-    data: Dataset = open_data(recipe, split, layout)
+    data = open_data(recipe, split, layout)
     watched = _Watched(recipe.task)
     begun = time.perf_counter()
     reading = loader(recipe, data, batch=min(recipe.training.batch, 16))
@@ -81,6 +82,7 @@ def evaluate(
         details=metrics.details(),
         scores=tuple(watched.scores),
         seconds=time.perf_counter() - begun,
+        dataset=data,
     )
 
 

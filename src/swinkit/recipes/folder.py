@@ -69,11 +69,15 @@ class RunFolder:
         Raises:
             ConfigError: something is there already.
         """
+        data = Path(recipe.data.path)
+        if data.is_dir() and self.path.resolve().is_relative_to(data.resolve()):
+            raise ConfigError(f"{self.path}: lies in the data folder, which is never written to: choose another --out")
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"{self.path}: is a file: choose another --out")
         if self.holds_run and not overwrite and self.checkpoints(recipe).candidates():
             raise ConfigError(
-                f"{self.path}: holds a run already: continue it with --resume, replace it with --overwrite, or choose another --out"
+                f"{self.path}: holds a run already: continue it with --resume, replace it with --overwrite, "
+                "or choose another --out"
             )
         if not self.holds_run and self.path.is_dir() and any(self.path.iterdir()):
             raise ConfigError(f"{self.path}: holds other files and no run: choose a new folder for --out")
@@ -93,7 +97,10 @@ class RunFolder:
         """
         saved = self.plain()
         training = part("training", saved.get("training", {}), where=str(self.file("recipe.json")))
-        saved = {**{name: value for name, value in saved.items() if name != "format"}, "training": training.fingerprint()}
+        saved = {
+            **{name: value for name, value in saved.items() if name != "format"},
+            "training": training.fingerprint(),
+        }
         if differing := differences(saved, fingerprint(recipe)):
             raise ConfigError(
                 f"{self.path}: was trained with another recipe ({'; '.join(differing)}): "
@@ -158,7 +165,8 @@ def fingerprint(recipe: Recipe) -> dict[str, Any]:
 def free_folder(recipe: Recipe, under: Path = Path("runs")) -> Path:
     """A folder that is not there yet: runs/segment-camvid-swin_t, or the same with the next number."""
     plain = to_plain(recipe)
-    name = f"{plain['task']['kind'].split(':')[-1].lower()}-{Path(recipe.data.path).name}-{recipe.model.name.split('/')[-1]}"
+    task, model = plain["task"]["kind"].split(":")[-1].lower(), recipe.model.name.split("/")[-1]
+    name = f"{task}-{Path(recipe.data.path).name}-{model}"
     number = 1
     while (path := under / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1

@@ -47,7 +47,7 @@ def open_split(layout: Layout, split: str, *, say: Say | None = None) -> Dataset
 
 
 def other_layout(own: Layout, path: Path | str) -> Layout:
-    """How other data is read for a run: as its own data was, where it lies in the same way, so that ids keep their classes."""
+    """How other data is read for a run: as its own was, where both lie in the same way: ids keep their classes."""
     name = recognise(path)
     if not isinstance(own, LAYOUTS[name]):
         return LAYOUTS[name](path=str(path)).resolved()

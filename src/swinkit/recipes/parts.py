@@ -11,7 +11,8 @@ from swinkit.files import ConfigError
 from swinkit.models import Model, build
 from swinkit.recipes.layouts import open_split
 from swinkit.recipes.recipe import Recipe
-from swinkit.types import Dataset, Layout
+from swinkit.types import Dataset, Layout, Record
+from swinkit.weights import KeyReport, fit, read_file
 
 
 def make_model(recipe: Recipe) -> Model:
@@ -27,6 +28,22 @@ def make_model(recipe: Recipe) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
         return build(recipe.model.name, recipe.task.head, **fields)
+
+
+def start_from(model: Model, recipe: Recipe) -> KeyReport | None:
+    """Put the trained weights that the recipe names into the model; returns what became of every tensor.
+
+    Raises:
+        CheckpointError: the file is damaged, of no known layout, or of another architecture.
+    """
+    if recipe.model.weights is None:
+        return None
+    weights = read_file(recipe.model.weights)
+    # A classifier has another head, and norms only where it looks.
+    optional = ("head.", "backbone.norms.")
+    state, report = fit(weights, model.config, model.state_dict(), optional=optional)
+    model.load_state_dict(state)
+    return report
 
 
 def open_data(recipe: Recipe, split: str, layout: Layout | None = None) -> Dataset:
@@ -58,3 +75,24 @@ def _names(classes: Any) -> str:
     names = list(classes)
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return ", ".join(names[:6]) + more
+
+
+def first(data: Dataset, count: int | None) -> Dataset:
+    """The first samples of a split; None: all of them."""
+    return data if count is None else _First(data, count)
+
+
+class _First:
+    """The first samples of a split."""
+
+    def __init__(self, data: Dataset, count: int) -> None:
+        self._data, self._count = data, min(count, len(data))
+        self.classes = data.classes
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Record:
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        return self._data[index]

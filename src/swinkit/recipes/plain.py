@@ -50,7 +50,9 @@ def from_plain(plain: Mapping[str, Any], *, where: str = "", task: Task | None =
     names = [*(part.name for part in dataclasses.fields(Recipe))]
     check_names(plain, ["format", *names], where=where)
     if plain.get("format", FORMAT) != FORMAT:
-        raise ConfigError(_at(where, f"format: {plain['format']!r} is not {FORMAT}: use the version of swinkit that wrote it"))
+        raise ConfigError(
+            _at(where, f"format: {plain['format']!r} is not {FORMAT}: use the version of swinkit that wrote it")
+        )
     missing = [name for name in names if name not in plain]
     if missing:
         raise ConfigError(_at(where, f"{missing[0]}: is missing"))
@@ -113,7 +115,7 @@ def write(recipe: Recipe, path: Path | str) -> None:
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], path: str = "") -> list[str]:
-    """Paths of the values that are not the same in two recipes (as JSON values), with both: `training.rate: 0.1, 0.2`."""
+    """The values that differ between two recipes (as JSON values), each with its path: `training.rate: 0.1, 0.2`."""
     found: list[str] = []
     for name in [*one, *(key for key in other if key not in one)]:
         a, b, dotted = one.get(name), other.get(name), f"{path}{name}"

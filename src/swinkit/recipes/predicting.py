@@ -56,9 +56,9 @@ def predict_files(
         raise ConfigError(f"{folder}: is a file: choose a folder for --out")
     _refuse_inputs(folder, [source for source, _ in sources], names)
     if not overwrite:
-        for name in [LIST, *(file for name in names for file in _files(name))]:
-            if (folder / name).exists():
-                raise ConfigError(f"{folder / name}: is there already: choose another --out, or say --overwrite")
+        for file in [LIST, *(file for name in names for file in _files(name))]:
+            if (folder / file).exists():
+                raise ConfigError(f"{folder / file}: is there already: choose another --out, or say --overwrite")
     folder.mkdir(parents=True, exist_ok=True)
     predictions: list[dict[str, Any]] = []
     problems: list[DataError] = []
@@ -108,7 +108,10 @@ def _names(sources: Sequence[Path]) -> list[str]:
     depth = [1] * len(sources)
     parts = [[*source.parts[:-1], source.stem] for source in sources]
     while True:
-        names = ["-".join(part.strip("/\\:.") or "root" for part in row[-deep:]) for row, deep in zip(parts, depth, strict=True)]
+        names = [
+            "-".join(part.strip("/\\:.") or "root" for part in row[-deep:])
+            for row, deep in zip(parts, depth, strict=True)
+        ]
         doubled = [index for index, name in enumerate(names) if names.count(name) > 1]
         grown = [index for index in doubled if depth[index] < len(parts[index])]
         if not grown:

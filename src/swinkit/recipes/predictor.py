@@ -14,6 +14,7 @@ from torch import nn
 
 from swinkit.engine import pick_device, read_weights
 from swinkit.files import CheckpointError, ConfigError
+from swinkit.models import Model, prepared
 from swinkit.ops.palette import colours
 from swinkit.recipes.folder import RunFolder
 from swinkit.recipes.parts import make_model
@@ -22,7 +23,7 @@ from swinkit.recipes.recipe import Recipe
 from swinkit.types import Prediction, Record, Sample, Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """The answer for one input."""
 
@@ -51,15 +52,17 @@ class Result:
 
         Args:
             path: overwritten where it exists. Masks must be PNG, which keeps every index.
-            overlay: False: an index PNG, pixel = class index, that viewers show in the classes' colours; True: the prediction drawn
-                over the input.
+            overlay: False: an index PNG, pixel = class index, that viewers show in the classes' colours; True: the
+                prediction drawn over the input.
 
         Raises:
             ConfigError: the ending is none of a picture, or not PNG for a mask.
         """
         path = Path(path)
         if path.suffix.lower() not in ((".png",) if not overlay else (".png", ".jpg", ".jpeg", ".webp")):
-            raise ConfigError(f"{path}: {'an overlay is .png, .jpg or .webp' if overlay else 'a mask is saved as .png'}")
+            raise ConfigError(
+                f"{path}: {'an overlay is .png, .jpg or .webp' if overlay else 'a mask is saved as .png'}"
+            )
         if overlay:
             Picture.fromarray(self.draw()).save(path)
             return path
@@ -88,7 +91,9 @@ class Predictor:
             DataError: the input cannot be read; names the file.
         """
         path = None if isinstance(source, np.ndarray) else Path(source)
-        record = Record(id="array" if path is None else path.stem, source=source if isinstance(source, np.ndarray) else Path(source))
+        record = Record(
+            id="array" if path is None else path.stem, source=source if isinstance(source, np.ndarray) else Path(source)
+        )
         sample = self.recipe.modality.standard(self.recipe.modality.read(record))
         (prediction,) = self.predict([sample])
         return Result(prediction, sample, path, self)
@@ -116,14 +121,19 @@ def open_run(run: Path | str, *, checkpoint: str = "best", device: str = "auto",
         ConfigError: there is no run, or its recipe cannot be read.
         CheckpointError: there is no usable checkpoint.
     """
+    recipe, model, name = load_run(run, checkpoint=checkpoint, task=task)
+    where = pick_device(device)
+    return Predictor(recipe, prepared(model.to(where)), where, name=name)
+
+
+def load_run(run: Path | str, *, checkpoint: str = "best", task: Task | None = None) -> tuple[Recipe, Model, str]:
+    """Recipe, model (in evaluation mode, on the CPU) and name of the checkpoint of a run folder; as `open_run`."""
     folder = RunFolder(Path(run))
     recipe = folder.recipe(task)
     path = folder.find(recipe, checkpoint)
-    where = pick_device(device)
     model = make_model(recipe)
     try:
         model.load_state_dict(read_weights(path))
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its weights do not fit {folder.file('recipe.json')}: {error}") from error
-    model = model.to(where).eval().requires_grad_(False)
-    return Predictor(recipe, model, where, name=path.name)
+    return recipe, model.eval(), path.name

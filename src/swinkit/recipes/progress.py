@@ -1,4 +1,4 @@
-"""How a run is shown while it goes on: one line that changes on a terminal, now and then a line elsewhere. All on stderr."""
+"""How a run is shown while it goes on, on stderr: one line that changes on a terminal, else a line now and then."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ class Display:
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, file=self._file, flush=True)
+            self._file.write(f"{text}\n")
+            self._file.flush()
 
     def _step(self, event: Step) -> None:
         if self._first < 0:
@@ -73,7 +74,11 @@ class Display:
         if self._bar is not None:
             self._next = now + PAUSE
             self._bar.update(
-                self._task, description=f"step {event.step}/{event.total}", completed=event.step, total=event.total, told=told
+                self._task,
+                description=f"step {event.step}/{event.total}",
+                completed=event.step,
+                total=event.total,
+                told=told,
             )
             self._bar.refresh()
         else:

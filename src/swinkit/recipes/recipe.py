@@ -36,16 +36,20 @@ class ModelChoice:
     def fields(self) -> dict[str, Any]:
         """The changes as the configuration has them: lists are tuples, and the stem is its class."""
         kinds = get_type_hints(SwinConfig)
-        try:
-            return {
-                name: TypeAdapter(kinds[name]).validate_json(json.dumps(value, default=vars), strict=True)
-                if name in kinds
-                else value
-                for name, value in self.changes.items()
-            }
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise ConfigError(f"model.changes: {first['msg']}, got {first['input']!r}") from error
+        return {
+            name: _typed(name, value, kinds[name]) if name in kinds else value for name, value in self.changes.items()
+        }
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(value, default=vars), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        message = first["msg"]
+        raise ConfigError(
+            f"model.changes.{name}: {message[:1].lower()}{message[1:]}, got {json.dumps(value, default=str)}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

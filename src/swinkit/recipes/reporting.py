@@ -13,7 +13,7 @@ from swinkit.models import count, macs
 from swinkit.ops.palette import colours
 from swinkit.recipes.evaluation import Evaluation
 from swinkit.recipes.folder import RunFolder
-from swinkit.recipes.parts import make_model, open_data
+from swinkit.recipes.parts import make_model
 from swinkit.recipes.plain import to_plain
 from swinkit.recipes.predictor import Predictor
 from swinkit.recipes.progress import duration
@@ -31,7 +31,7 @@ def keep(path: Path, predictor: Predictor, evaluation: Evaluation) -> Path:
     folder = RunFolder(path)
     folder.write(f"evaluations/{evaluation.split}.json", evaluation.to_json())
     recipe = predictor.recipe
-    data = open_data(recipe, evaluation.split)
+    data = evaluation.dataset
     examples = {
         name: [_example(predictor, data, evaluation, index) for index in indices]
         for name, indices in _chosen(evaluation.scores).items()
@@ -137,7 +137,9 @@ def _speed(rows: Sequence[Mapping[str, str]], recipe: Recipe, evaluation: Evalua
     if steps and rows:
         seconds = float(rows[-1]["seconds"])
         speed["training took"] = duration(seconds)
-        speed["training"] = f"{int(steps[-1]['step']) * recipe.training.batch / max(seconds, 1e-9):.0f} samples/s, with evaluations"
+        speed["training"] = (
+            f"{int(steps[-1]['step']) * recipe.training.batch / max(seconds, 1e-9):.0f} samples/s, with evaluations"
+        )
     if evaluation.seconds:
         speed["prediction"] = f"{evaluation.samples / evaluation.seconds:.0f} samples/s, with reading"
     return speed

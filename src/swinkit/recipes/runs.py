@@ -47,7 +47,7 @@ class Run:
         layout: Layout | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Evaluation:
-        """Measure the best weights on a split of the run's own data, which is kept in its report, or of another layout."""
+        """Measure the best weights on a split of the run's own data, kept in its report, or of another layout."""
         evaluation = evaluate(self.predictor, split, layout=layout, progress=progress)
         if layout is None:
             keep(self.dir, self.predictor, evaluation)

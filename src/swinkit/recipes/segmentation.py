@@ -59,13 +59,13 @@ BUILT_IN: dict[str, dict[str, Any]] = {
 COUNTED = 1000
 """Masks that class frequencies are counted on, spread evenly over the split."""
 WEIGHT_POWER = 0.5
-"""Exponent of the median-frequency weights: 1 evens the classes out completely, which costs the frequent ones too much."""
+"""Exponent of the median-frequency weights: 1 evens the classes out completely, at the frequent ones' cost."""
 CROP = 512
 """Longest side of the training view; larger pictures are cropped, and reduced where they are much larger."""
 
 
 def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -> dict[str, Any]:
-    """The whole recipe for that data, as plain values; what was said is looked at where it decides about something else."""
+    """The whole recipe for that data, as plain values; what was said is looked at where it decides on other values."""
     layout = layout.resolved()
     training = open_split(layout, "train", say=say)
     for split in layout.splits():
@@ -136,7 +136,11 @@ def _balance(split: Dataset, wanted: set[str]) -> dict[str, Any]:
         here = np.bincount(mask[mask != IGNORE].ravel(), minlength=len(counts))[: len(counts)]
         if not here.any():
             file = getattr(target, "path", split[index].id)
-            raise DataError(file, "every pixel is ignored, so nothing can be learned from it: label it or take it away", field="mask")
+            raise DataError(
+                file,
+                "every pixel is ignored, so nothing can be learned from it: label it or take it away",
+                field="mask",
+            )
         counts += here
         totals += np.where(here > 0, here.sum(), 0)
     values = {"prior": frequencies(counts.tolist()), "class_weights": None}

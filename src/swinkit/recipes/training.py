@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tempfile
-import time
-from collections.abc import Iterable
+import os
+import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,30 +12,15 @@ from typing import Any
 
 import torch
 
-from swinkit.engine import (
-    Evaluated,
-    Event,
-    Interruption,
-    State,
-    Step,
-    Stopped,
-    Track,
-    World,
-    launch,
-    pick_device,
-    train as run_events,
-)
+from swinkit.engine import Interruption, State, Stopped, World, launch, pick_device
+from swinkit.engine import train as events_of
 from swinkit.models import prepare_training
 from swinkit.recipes.environment import environment
 from swinkit.recipes.folder import RunFolder, free_folder
-from swinkit.recipes.parts import loader, make_model, open_data
-from swinkit.recipes.progress import Display, duration
+from swinkit.recipes.following import drain, follow
+from swinkit.recipes.parts import first, loader, make_model, open_data, start_from
 from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.runs import Run
-from swinkit.types import Dataset, Record
-
-ROWS = 1000
-"""About how many steps get a row in metrics.csv; short runs write every one."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -70,7 +53,8 @@ def train(
 
     Args:
         out: the run folder; None: a new one under `runs/`.
-        resume: the checkpoint of `out` to go on from: `last`, `best`, a step or a path. Only with the recipe that it was made with.
+        resume: the checkpoint of `out` to go on from: `last`, `best`, a step or a path; only with the recipe that it
+            was made with.
         overwrite: replace a run that `out` holds already.
         quiet: show nothing.
         command: what was typed, for the report.
@@ -81,52 +65,36 @@ def train(
     """
     folder = RunFolder(free_folder(recipe) if out is None else Path(out))
     start = None
-    if resume is None:
+    leads = os.environ.get("RANK", "0") == "0"  # torchrun started several of us, and one keeps the folder
+    if resume is None and leads:
         folder.start(recipe, overwrite=overwrite)
         folder.write("environment.json", {"started": _now(), "command": command, **_environment(recipe)})
-    else:
+    elif resume is not None:
         start = folder.go_on(recipe, resume)
-    _run(Order(recipe=recipe, folder=folder, start=start, quiet=quiet))
+    carry_out(Order(recipe=recipe, folder=folder, start=start, quiet=quiet))
     run = Run(folder.path, recipe)
-    run.evaluate("val")
+    if leads:
+        run.evaluate("val")
     return run
 
 
-def dry_run(recipe: Recipe, out: Path | str | None = None) -> dict[str, float]:
-    """One batch through training, evaluation and saving; returns the step's losses.
-
-    Works in a temporary folder beside `out` (where there is enough room, or not), which is removed in the end.
-    """
-    settings = {"steps": 1, "epochs": None, "evaluate_every": 1, "save_every": 1, "workers": 0, "processes": 1}
-    small = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, **settings))
-    beside = Path(out).resolve().parent if out is not None else None
-    while beside is not None and not beside.is_dir():
-        beside = beside.parent
-    with tempfile.TemporaryDirectory(prefix=".swinkit-dry-run-", dir=beside) as place:
-        folder = RunFolder(Path(place) / "run")
-        folder.start(small, overwrite=False)
-        _run(Order(recipe=small, folder=folder, quiet=True, few=recipe.training.batch))
-        checkpoints = folder.checkpoints(small)
-        saved = checkpoints.load(checkpoints.last() or folder.path)
-        assert saved.step == 1, "the one step was saved"
-        first = folder.rows()[0]
-        return {name: float(first[name]) for name in first if name.split("/")[0] == "loss" and first[name]}
-
-
-def _run(order: Order) -> None:
+def carry_out(order: Order) -> None:
+    """Train as ordered; Interrupted where a signal came."""
     training = order.recipe.training
     stopped = launch(_work, order, processes=training.processes, device=training.device)
     if stopped.reason == "interrupted":
         raise Interrupted(
-            f"stopped at step {stopped.step}, everything is saved; go on with: swinkit train --resume --out {order.folder.path}"
+            f"stopped at step {stopped.step}, everything is saved; go on with: "
+            f"swinkit train --resume --out {shlex.quote(str(order.folder.path))}"
         )
 
 
 def _work(world: World, order: Order) -> Stopped:
     recipe, training = order.recipe, order.recipe.training
     device = pick_device(training.device, world)
-    data, validation = (_few(open_data(recipe, split), order.few) for split in ("train", "val"))
+    data, validation = (first(open_data(recipe, split), order.few) for split in ("train", "val"))
     model = make_model(recipe)
+    keys = start_from(model, recipe) if order.start is None else None
     state = State(model, training, samples=len(data), device=device)
     checkpoints = order.folder.checkpoints(recipe)
     with ExitStack() as stack:
@@ -136,7 +104,7 @@ def _work(world: World, order: Order) -> Stopped:
         if order.start is not None:
             checkpoints.load(order.start, state)
         prepared = prepare_training(model, recompute=training.recompute, compile=training.compile)
-        events = run_events(
+        events = events_of(
             prepared,
             recipe.task,
             loader(recipe, data),
@@ -145,72 +113,9 @@ def _work(world: World, order: Order) -> Stopped:
             checkpoints=checkpoints,
             interruption=interruption,
         )
-        return _follow(events, order, state) if world.main else _drain(events)
-
-
-def _follow(events: Iterable[Event], order: Order, state: State) -> Stopped:
-    """Show and record what happens."""
-    every = max(1, -(-state.total // ROWS))
-    main = order.recipe.task.metrics().main
-    stopped = None
-    with ExitStack() as stack:
-        track = stack.enter_context(Track(order.folder.file("metrics.csv"), step=state.step))
-        rows = order.folder.rows()
-        begun = time.monotonic() - (float(rows[-1]["seconds"]) if rows else 0.0)
-        display = None if order.quiet else stack.enter_context(Display(main))
-        if display is not None:
-            display.say(_opening(state, order))
-        for event in events:
-            if display is not None:
-                display.see(event)
-            if isinstance(event, Step):
-                if event.step % every == 0 or event.last:
-                    track.add(_row(event, time.monotonic() - begun))
-            elif isinstance(event, Evaluated):
-                seconds = round(time.monotonic() - begun, 3)
-                figures = {f"val/{name}": value for name, value in event.metrics.items() if "/" not in name}
-                track.add({"step": event.step, "epoch": event.epoch, "seconds": seconds, **figures})
-            elif isinstance(event, Stopped):
-                stopped = event
-        if display is not None and stopped is not None:
-            display.say(_ending(stopped, state, time.monotonic() - begun))
-    assert stopped is not None, "the engine's last event says why it stopped"
-    return stopped
-
-
-def _drain(events: Iterable[Event]) -> Stopped:
-    *_, last = events
-    assert isinstance(last, Stopped)
-    return last
-
-
-def _row(step: Step, seconds: float) -> dict[str, Any]:
-    parts = {f"loss/{name}": value for name, value in step.losses.items()} if len(step.losses) > 1 else {}
-    return {
-        "step": step.step,
-        "epoch": step.epoch,
-        "seconds": round(seconds, 3),
-        "loss": step.loss,
-        **parts,
-        "rate": step.rate,
-        "grad_norm": step.grad_norm,
-    }
-
-
-def _opening(state: State, order: Order) -> str:
-    training = state.training
-    count = sum(parameter.numel() for parameter in state.model.parameters())
-    begin = f"going on at step {state.step} of {state.total}" if state.step else f"training for {state.total} steps"
-    return (
-        f"{begin} of {training.batch} samples ({state.total * training.batch / state.samples:.3g} epochs), "
-        f"{count / 1e6:.2f} M parameters on {state.device}, into {order.folder.path}"
-    )
-
-
-def _ending(stopped: Stopped, state: State, seconds: float) -> str:
-    best = "" if state.best is None else f"; best at step {state.best.step}: {state.best.score:.4f}"
-    why = {"done": "done", "patience": "stopped early, nothing improved", "interrupted": "interrupted"}[stopped.reason]
-    return f"{why} after {stopped.step} steps in {duration(seconds)}{best}"
+        if not world.main:
+            return drain(events)
+        return follow(events, order.folder, state, recipe.task.metrics().main, None if order.quiet else keys or "")
 
 
 def _environment(recipe: Recipe) -> dict[str, Any]:
@@ -221,24 +126,3 @@ def _environment(recipe: Recipe) -> dict[str, Any]:
 
 def _now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def _few(data: Dataset, count: int | None) -> Dataset:
-    return data if count is None else _First(data, count)
-
-
-class _First:
-    """The first samples of a split."""
-
-    def __init__(self, data: Dataset, count: int) -> None:
-        self._data, self._count = data, min(count, len(data))
-        self.classes = data.classes
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> Record:
-        if not 0 <= index < self._count:
-            raise IndexError(index)
-        return self._data[index]
-

@@ -1,5 +1,7 @@
 """Values and protocols shared by every room."""
 
+from __future__ import annotations
+
 from swinkit.types.protocols import Dataset, Layout, Metrics, Modality, Task
 from swinkit.types.values import Batch, LabelMap, Levels, Prediction, Record, Sample, Window
 

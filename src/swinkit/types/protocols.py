@@ -42,7 +42,8 @@ class Task(Protocol):
         ...
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
-        """name -> (sum, weight). The engine divides the sums by their weights added over micro-batches and processes."""
+        """name -> (sum, weight). The engine divides the sums by their weights added over micro-batches and
+        processes."""
         ...
 
     def predict(self, model: nn.Module, batch: Batch) -> list[Prediction]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from swinkit.backbone.config import SwinConfig
 from swinkit.files import CheckpointError
-from swinkit.weights.interpolate import Spacing, resize_table
+from swinkit.weights.interpolate import resize_table
 from swinkit.weights.keys import KeyReport, Reshaped, grouped
 from swinkit.weights.layouts import find
 from swinkit.weights.origin import Weights
@@ -22,7 +22,7 @@ def fit(
     fresh: Mapping[str, Tensor],
     *,
     optional: Sequence[str] = (),
-    spacing: Spacing = "uniform",
+    spacing: str = "uniform",
 ) -> tuple[dict[str, Tensor], KeyReport]:
     """The state of a model with `config`, as far as `weights` have it, for `load_state_dict`.
 
@@ -35,7 +35,7 @@ def fit(
         config: of the model.
         fresh: the model's own state_dict: the names and shapes that are wanted, and first values for what is missing.
         optional: beginnings of names that may be missing on either side, say `head.` for a model with its own head.
-        spacing: how bias tables are resampled.
+        spacing: how bias tables are resampled, `uniform` or `geometric`.
 
     Raises:
         CheckpointError: the architectures differ, no tensor fits, or tensors that are not optional stay unmatched.
@@ -80,7 +80,7 @@ def adapt_channels(filters: Float[Tensor, "c old *patch"], new: int) -> Float[Te
 
 
 def _adapted(
-    name: str, value: Tensor, first: Tensor, source: SwinConfig, config: SwinConfig, spacing: Spacing
+    name: str, value: Tensor, first: Tensor, source: SwinConfig, config: SwinConfig, spacing: str
 ) -> tuple[Tensor | None, str]:
     """The tensor for the model, or None to keep its first values; and what was done, empty where nothing was."""
     if name.endswith(".attention.bias.table"):

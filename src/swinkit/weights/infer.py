@@ -46,6 +46,14 @@ def version_of(state: State) -> Version:
     return "v2" if any(name.endswith(".attention.log_scale") for name in state) else "v1"
 
 
+def rank_of(state: State) -> int:
+    """Axes of the grid, by the stem's filters; CheckpointError where they are no projection of patches."""
+    shape = tuple(state["stem.projection.weight"].shape)
+    if not 3 <= len(shape) <= 5:
+        raise CheckpointError(f"stem.projection.weight of shape {shape} is no projection of patches")
+    return len(shape) - 2
+
+
 def names_of(state: State) -> set[str]:
     """Every name that a backbone of these stages and blocks has, except its merging and its norms of outputs."""
     attention = {
@@ -67,10 +75,7 @@ def infer(state: State, layout: Layout, hints: Hints) -> SwinConfig:
     missing = sorted(names_of(state) - set(state))
     if missing:
         raise CheckpointError(f"{missing[0]} and {len(missing) - 1} others are missing: the file is not whole")
-    stem = state["stem.projection.weight"]
-    rank, version = stem.ndim - 2, version_of(state)
-    if not 1 <= rank <= 3:
-        raise CheckpointError(f"stem.projection.weight of shape {tuple(stem.shape)} is no projection of patches")
+    stem, rank, version = state["stem.projection.weight"], rank_of(state), version_of(state)
     heads = tuple(_heads(state, s, version) for s in range(len(depths)))
     merges = tuple(_merge(state, s, rank) for s in range(len(depths)))
     windows = tuple(_window(state, s, version, rank, hints) for s in range(len(depths)))

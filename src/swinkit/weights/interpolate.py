@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,11 +10,9 @@ from torch.nn import functional as F
 from swinkit.files import ConfigError
 from swinkit.types import Window
 
-Spacing = Literal["uniform", "geometric"]
-
 
 def resize_table(
-    table: Float[Tensor, "offsets heads"], before: Window, after: Window, spacing: Spacing = "uniform"
+    table: Float[Tensor, "offsets heads"], before: Window, after: Window, spacing: str = "uniform"
 ) -> Float[Tensor, "offsets2 heads"]:
     """The table of window `before` for window `after`.
 

@@ -12,7 +12,7 @@ from swinkit.backbone.config import SwinConfig
 from swinkit.files import CheckpointError
 from swinkit.types import Window
 from swinkit.weights import buffers
-from swinkit.weights.infer import Hints, infer, version_of, windows_from
+from swinkit.weights.infer import Hints, infer, rank_of, version_of, windows_from
 from swinkit.weights.layout import Layout, stages_of
 from swinkit.weights.layouts import LAYOUTS
 from swinkit.weights.origin import Origin, Weights
@@ -49,7 +49,7 @@ def read(
     state, prefix = unwrap(tree, part)
     found = choose(state, LAYOUTS.values())
     ours = {name: state[theirs] for theirs, name in found.names.items()}
-    rank = ours["stem.projection.weight"].ndim - 2
+    rank = rank_of(ours)
     hints = _told_by_buffers(state, found, ours, (size,) * rank if isinstance(size, int) else size)
     _told_by_caller(hints, ours, window, bias_window)
     config = infer(ours, found.layout, hints)

@@ -15,10 +15,9 @@ BACKENDS: tuple[Backend, ...] = (sdpa.BACKEND, reference.BACKEND)
 __all__ = ["BACKENDS", "Backend", "Call", "Inputs", "Score", "select", "window_attention"]
 
 
-def window_attention(
-    inputs: Inputs, *, score: Score, backend: str | None = None
-) -> Float[Tensor, "b cells heads d"]:
-    """Attention inside the windows of `inputs.plan`. Raises ValueError when no backend takes the call, with every reason."""
+def window_attention(inputs: Inputs, *, score: Score, backend: str | None = None) -> Float[Tensor, "b cells heads d"]:
+    """Attention inside the windows of `inputs.plan`. Raises ValueError when no backend takes the call, with every
+    reason."""
     q, plan = inputs.q, inputs.plan
     call = Call(
         score=score,

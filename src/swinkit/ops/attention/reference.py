@@ -1,4 +1,5 @@
-"""The oracle: window attention written out, scores and softmax in float32 at least. Every other backend is held to it."""
+"""The oracle: window attention written out, scores and softmax in float32 at least. Every other backend is held to
+it."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import torch
 from torch import Tensor
 
 from swinkit.ops.attention.select import Backend, Call, Inputs
-from swinkit.ops.windows import REFUSED, Plan, from_windows, into_windows
+from swinkit.ops.partition import from_windows, into_windows
+from swinkit.ops.windows import REFUSED, Plan
 
 
 def windows(x: Tensor, plan: Plan, pad: Tensor | None) -> Tensor:
