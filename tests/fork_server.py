@@ -33,7 +33,7 @@ def toy() -> tuple[State, Loader, Loader, Paint]:
     return setting.state, setting.loader, setting.validation, setting.task
 
 
-def swin() -> tuple[State, Loader, Loader, Paint]:
+def swin_model(drop_path: float) -> torch.nn.Module:
     """A real one: window 12, and 24 heads at window 7, where careless backward passes are not deterministic."""
     from torch import nn
 
@@ -54,11 +54,15 @@ def swin() -> tuple[State, Loader, Loader, Paint]:
         depths=(2, 2),
         heads=(6, 24),
         window=((12, 12), (7, 7)),
-        drop_path=0.2,
+        drop_path=drop_path,
     )
     torch.manual_seed(0)
-    model = Model(config, lambda levels: Head(levels.channels[-1]))
-    data = Stripes(side=48)
+    return Model(config, lambda levels: Head(levels.channels[-1]))
+
+
+def swin() -> tuple[State, Loader, Loader, Paint]:
+    """A Swin with drop path on pictures of 48 x 48."""
+    model, data = swin_model(0.2), Stripes(side=48)
     state = State(model, Training(**SETTINGS), samples=len(data))
     loader = Loader(dataset=data, modality=Plain(), batch=6, seed=0, workers=2)
     return state, loader, Loader(dataset=Stripes(4, side=48), modality=Plain(), batch=4), Paint()

@@ -11,10 +11,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from fork_server import swin_model
 from torch.nn.utils import parameters_to_vector
-from toy_training import Paint, Setting, Stripes
+from toy_training import Paint, Plain, Setting, Stripes
 
-from swinkit.engine import Checkpoints, Evaluated, Interruption, Saved, Step, Stopped, World, fit, launch, train
+from swinkit.engine import (
+    Checkpoints,
+    Evaluated,
+    Interruption,
+    Loader,
+    Saved,
+    State,
+    Step,
+    Stopped,
+    World,
+    fit,
+    launch,
+    train,
+)
 from swinkit.files import DataError, NonFinite
 
 SETTINGS = {"steps": 20, "batch": 7, "evaluate_every": 10, "ema": 0.9, "rate": 1e-3}  # 7: shares of 3 and 4
@@ -24,9 +38,17 @@ def setting(**changes) -> Setting:
     return Setting(SETTINGS | changes, task=Paint(mix=False), dropout=0.0)
 
 
-def one_run(world: World, changes: dict) -> dict:
+def swin_setting(**changes) -> Setting:
+    """The same with a real Swin without drop path on pictures of 48 x 48."""
+    run = Setting(SETTINGS | changes, task=Paint(mix=False), dataset=Stripes(side=48))
+    run.validation = Loader(dataset=Stripes(4, side=48), modality=Plain(), batch=4)
+    run.state = State(swin_model(0.0), run.training, samples=len(run.dataset))
+    return run
+
+
+def one_run(world: World, changes: dict, make=setting) -> dict:
     """Losses of every step, gradient of the first, figures of the evaluations."""
-    run = setting(**changes)
+    run = make(**changes)
     losses, metrics, gradient = [], [], None
     for event in train(run.state.model, run.task, run.loader, run.state, validation=run.validation):
         if isinstance(event, Step):
@@ -60,15 +82,25 @@ def two(tmp_path_factory) -> dict:
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_two_processes_train_like_one(two, name):
-    one = one_run(World(), CHANGES[name])
-    assert (one["size"], two[name]["size"]) == (1, 2)
-    assert one["names"] == two[name]["names"] and "unused.weight" not in one["names"]
-    worst = max(abs(a - b) / abs(a) for (a, _), (b, _) in zip(one["losses"], two[name]["losses"], strict=True))
-    first, second = torch.tensor(one["gradient"]), torch.tensor(two[name]["gradient"])
+    agree(one_run(World(), CHANGES[name]), two[name])
+    assert "unused.weight" not in two[name]["names"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_real_swin_like_one():
+    two = launch(one_run, {"clip": None, "processes": 2}, swin_setting, processes=2, device="cpu")
+    agree(one_run(World(), {"clip": None}, swin_setting), two)
+
+
+def agree(one: dict, two: dict) -> None:
+    assert (one["size"], two["size"]) == (1, 2)
+    assert one["names"] == two["names"]
+    worst = max(abs(a - b) / abs(a) for (a, _), (b, _) in zip(one["losses"], two["losses"], strict=True))
+    first, second = torch.tensor(one["gradient"]), torch.tensor(two["gradient"])
     apart = ((first - second).norm() / first.norm()).item()
     print(f"loss over 20 steps: {worst:.1e} relative (wanted 1e-5); gradient of step 1: {apart:.1e} (wanted 1e-6)")  # noqa: T201
     assert worst <= 1e-5 and apart <= 1e-6
-    assert one["metrics"] == two[name]["metrics"]
+    assert one["metrics"] == two["metrics"]
 
 
 def test_the_way_a_batch_is_cut_does_not_change_the_gradient():

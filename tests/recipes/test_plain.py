@@ -55,7 +55,7 @@ def test_plain_values_are_json(recipe):
         ("training.betas=[0.9]", "training.betas"),
         ("training.precision=fp8", "training.precision"),
         ("task.scales=[]", "task: scales"),
-        ("modality.mean=[0.5, 0.5]", "modality: mean"),
+        ("modality.mean=[0.5, 0.4]", "modality: mean"),
         ("modality.size=[8]", "modality.size"),
         ("data.counts=[1, 1]", "data.counts"),
         ("training=3", "training: wanted names with values, got 3"),

@@ -89,11 +89,11 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_settings_become_nested_values():
-    words = ["training.rate=1e-3", "task.scales=[0.75, 1.0]", "task.class_weights=null", "data.colours=a: b.txt", "x.y="]
+    words = ["training.rate=1e-3", "task.scales=[0.75, 1.0]", "task.class_weights=null", "data.colours=[a.txt", "x.y="]
     assert parse_settings(words) == {
         "training": {"rate": 0.001},
         "task": {"scales": [0.75, 1.0], "class_weights": None},
-        "data": {"colours": "a: b.txt"},
+        "data": {"colours": "[a.txt"},
         "x": {"y": ""},
     }
 

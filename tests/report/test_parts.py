@@ -7,7 +7,7 @@ import pytest
 
 from swinkit.report.confusion import mistakes, shares
 from swinkit.report.curves import panels, running_mean
-from swinkit.report.words import figure, flatten, label, quantity, share, shorten
+from swinkit.report.words import figure, flatten, label, quantity, sentence, share, shorten
 
 HISTORY = [
     {"step": 1, "loss": 2.0, "loss/dice": 1.0, "rate": 1e-3, "grad_norm": "inf", "seconds": 1},
@@ -60,5 +60,6 @@ def test_numbers_and_names_read_well() -> None:
         "Pixel accuracy",
         "Mean IoU, validation",
     ]
+    assert sentence("use `a <b>` now") == "use <code>a &lt;b&gt;</code> now"
     assert shorten("a long\nname", 7) == "a long\N{HORIZONTAL ELLIPSIS}"
     assert flatten({"a": {"b": 1, "c": {}}, "d": None, "e": (1, 2)}) == {"a.b": "1", "a.c": "{}", "d": "", "e": "1, 2"}

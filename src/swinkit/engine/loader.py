@@ -83,7 +83,7 @@ class Loader:
 
     def _load(self, read: _Read, tickets: Iterable[list[Ticket]]) -> Iterator[list[Batch]]:
         loader = DataLoader(
-            read,
+            read,  # type: ignore[arg-type]  # it has __getitems__, which is all that is called
             batch_sampler=tickets,  # type: ignore[arg-type]
             num_workers=self.workers,
             collate_fn=_same,

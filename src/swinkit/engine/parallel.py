@@ -128,7 +128,7 @@ def _start(function: Callable[..., Any], arguments: tuple[Any, ...], processes: 
         except ChildFailedError as error:
             if len(asked) > 1:
                 raise KeyboardInterrupt from error
-            raise _first_error(Path(folder), str(error)) from error
+            raise _first_error(Path(folder), processes) from error
 
 
 def _process(function: Callable[..., Any], arguments: tuple[Any, ...], device: str, folder: str) -> Any:
@@ -193,15 +193,17 @@ def _quiet(name: str) -> Generator[None]:
         logger.setLevel(level)
 
 
-def _first_error(folder: Path, text: str) -> Exception:
+def _first_error(folder: Path, processes: int) -> Exception:
     """The error of the process that failed for a reason of its own; the others only lost a partner."""
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     for report in sorted(reports, key=lambda report: not report["kind"]):
-        kind = getattr(files, report["kind"], None) if report["kind"] else None
-        if kind is None:
-            return RuntimeError(f"a training process failed:\n{report['text']}")
+        if not report["kind"]:
+            silent = processes - len(reports)
+            lost = f" ({silent} of {processes} were killed or ended by it without a word)" if silent else ""
+            return RuntimeError(f"a training process failed{lost}:\n{report['text']}")
+        kind = getattr(files, report["kind"])
         error = kind.__new__(kind)
         Exception.__init__(error, report["text"])
         error.path, error.field = Path(report["path"] or ""), report["field"]  # what a DataError has beside its text
         return error
-    return RuntimeError(f"a training process was lost without a word:\n{text}")
+    return RuntimeError(f"all {processes} training processes were lost without a word: were they killed?")

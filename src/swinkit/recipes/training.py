@@ -48,6 +48,7 @@ def train(
     overwrite: bool = False,
     quiet: bool = False,
     command: str = "",
+    report: bool = True,
 ) -> Run:
     """Train to the end and write the report.
 
@@ -58,6 +59,7 @@ def train(
         overwrite: replace a run that `out` holds already.
         quiet: show nothing.
         command: what was typed, for the report.
+        report: evaluate the best weights on the validation split in the end and write report.html.
 
     Raises:
         ConfigError, DataError, CheckpointError: one sentence that names the value or the file.
@@ -73,7 +75,7 @@ def train(
         start = folder.go_on(recipe, resume)
     carry_out(Order(recipe=recipe, folder=folder, start=start, quiet=quiet))
     run = Run(folder.path, recipe)
-    if leads:
+    if leads and report:
         run.evaluate("val")
     return run
 

@@ -11,6 +11,8 @@ from swinkit.report.words import label
 
 AXES = ("step", "epoch")
 """Columns that can stand on the horizontal axis, the first that exists is taken."""
+DENSE = 40
+"""Lines of more points than this are noisy and get a running mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class Line:
     @property
     def dense(self) -> bool:
         """Many noisy points: drawn pale with their running mean on top."""
-        return len(self.x) > 40
+        return len(self.x) > DENSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

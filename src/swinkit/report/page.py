@@ -18,7 +18,7 @@ def page(facts: RunFacts, plots: Mapping[str, Sequence[tuple[str, bytes, bytes]]
     """The whole document. `plots` holds (caption, light PNG, dark PNG) for "curves" and "confusion"."""
     parts = (
         ("result", "Result", glance(facts)),
-        ("curves", "Curves", curves(plots.get("curves", ()))),
+        ("curves", "Curves", curves(facts, plots.get("curves", ()))),
         ("classes", "Classes", classes(facts)),
         ("confusion", "Confusion", confusion(facts, plots.get("confusion", ()))),
         ("predictions", "Predictions", examples(facts)),

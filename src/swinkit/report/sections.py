@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from swinkit.report.confusion import mistakes
+from swinkit.report.curves import DENSE
 from swinkit.report.facts import ClassRow, RunFacts
 from swinkit.report.pictures import data_uri, png_width
 from swinkit.report.plots import NAMED, SCALE
-from swinkit.report.words import escape, figure, flatten, label, quantity, share, split_name
+from swinkit.report.words import escape, figure, flatten, label, quantity, sentence, share, split_name
 
 LONG = 24
 """Tables with more rows than this scroll in their own box."""
@@ -18,7 +19,7 @@ Plots = Sequence[tuple[str, bytes, bytes]]
 
 def glance(facts: RunFacts) -> str:
     """The headline figure, what surrounds it, and one paragraph in words."""
-    notes = "".join(f"<li>{escape(note)}</li>" for note in facts.notes)
+    notes = "".join(f"<li>{sentence(note)}</li>" for note in facts.notes)
     listed = f'<ul class="notes small quiet">{notes}</ul>' if notes else ""
     if not facts.figures:
         return f"<h2>Result</h2><p>No split was evaluated.</p>{listed}"
@@ -42,14 +43,15 @@ def glance(facts: RunFacts) -> str:
     )
 
 
-def curves(plots: Plots) -> str:
+def curves(facts: RunFacts, plots: Plots) -> str:
     """One picture a panel."""
     if not plots:
         return ""
     shown = "".join(
         f"<figure><figcaption>{escape(name)}</figcaption>{_themed(name, *files)}</figure>" for name, *files in plots
     )
-    told = '<p class="quiet small">Pale: every step; strong: running mean.</p>'
+    long = len(facts.history) > DENSE
+    told = '<p class="quiet small">Pale: every step; strong: running mean.</p>' if long else ""
     return f'<h2>Curves</h2>{told}<div class="plots">{shown}</div>'
 
 

@@ -86,6 +86,7 @@ th[aria-sort=descending] button::after{content:" \\2193"}
 pre{
   background:var(--soft);border-radius:8px;padding:.8rem 1rem;margin:.5rem 0 1rem;overflow:auto;white-space:pre-wrap;
   overflow-wrap:anywhere;font:.875rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;}
+code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 summary{cursor:pointer;color:var(--accent);font-size:.9rem}
 details[open] summary{margin-bottom:.6rem}
 ul.notes{margin:.4rem 0 0;padding-left:1.1rem}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,11 @@ SPACE = "\N{NO-BREAK SPACE}"
 def escape(text: object) -> str:
     """Text that is safe between tags and inside quoted attributes."""
     return html.escape(str(text), quote=True)
+
+
+def sentence(text: str) -> str:
+    """Escaped text in which `commands` between backticks are set as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def split_name(split: str) -> str:

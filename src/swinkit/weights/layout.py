@@ -49,9 +49,9 @@ class Names:
 
     def __init__(self, rows: tuple[tuple[str, str], ...], stages: int) -> None:
         last = str(stages - 1)
-        filled = [(theirs.replace("{last}", last), ours.replace("{last}", last)) for theirs, ours in rows]
-        self._forward = [(_pattern(theirs), ours) for theirs, ours in filled]
-        self._backward = [(_pattern(ours), theirs) for theirs, ours in filled]
+        compiled = [tuple(_compile(side.replace("{last}", last)) for side in row) for row in rows]
+        self._forward = [(theirs, ours) for theirs, ours in compiled]
+        self._backward = [(ours, theirs) for theirs, ours in compiled]
 
     def ours(self, name: str) -> str | None:
         """Our name of their tensor, or None where no row fits."""
@@ -71,55 +71,59 @@ def stages_of(names: Mapping[str, object], layout: Layout) -> int:
     return stages
 
 
-_Pattern = tuple[re.Pattern[str], tuple[tuple[int, str, int], ...]]
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A variable of a template: factor * variable + offset."""
+
+    variable: str
+    factor: int = 1
+    offset: int = 0
 
 
-def _pattern(template: str) -> _Pattern:
-    """A regular expression for a template, and what its groups are: (factor, variable, offset)."""
-    text, groups = "", list[tuple[int, str, int]]()
-    for i, part in enumerate(re.split(r"\{([^}]*)\}", template)):
+@dataclass(frozen=True, slots=True)
+class _Template:
+    pattern: re.Pattern[str]
+    pieces: tuple[str | _Part, ...]
+
+
+def _compile(text: str) -> _Template:
+    pieces: list[str | _Part] = []
+    for i, piece in enumerate(re.split(r"\{([^}]*)\}", text)):
+        found = re.fullmatch(r"(\d*)([a-z])([+-]\d+)?", piece)
         if i % 2 == 0:
-            text += re.escape(part)
-        elif part == "p":
-            text += "(weight|bias)"
-            groups.append((0, "p", 0))
+            pieces.append(piece)
         else:
-            factor, variable, offset = _linear(part)
-            text += r"(\d+)"
-            groups.append((factor, variable, offset))
-    return re.compile(text), tuple(groups)
+            assert found is not None, f"a layout's table holds {{{piece}}}, which is no stage, block or sum of one"
+            pieces.append(_Part(found[2], int(found[1] or 1), int(found[3] or 0)))
+    groups = [
+        re.escape(p) if isinstance(p, str) else "(weight|bias)" if p.variable == "p" else r"(\d+)" for p in pieces
+    ]
+    return _Template(re.compile("".join(groups)), tuple(pieces))
 
 
-def _linear(text: str) -> tuple[int, str, int]:
-    found = re.fullmatch(r"(\d*)([a-z])([+-]\d+)?", text)
-    assert found is not None, f"a layout's table holds {{{text}}}, which is no stage, block or sum of one"
-    return int(found[1] or 1), found[2], int(found[3] or 0)
-
-
-def _translate(name: str, rows: list[tuple[_Pattern, str]]) -> str | None:
-    for (pattern, groups), template in rows:
-        found = pattern.fullmatch(name)
-        if found is None:
-            continue
-        values: dict[str, str] = {}
-        for text, (factor, variable, offset) in zip(found.groups(), groups, strict=True):
-            if variable == "p":
-                values["p"] = text
-                continue
-            number, rest = divmod(int(text) - offset, factor)
-            if rest or number < 0:
-                break
-            values[variable] = str(number)
-        else:
-            return _fill(template, values)
+def _translate(name: str, rows: list[tuple[_Template, _Template]]) -> str | None:
+    for source, target in rows:
+        found = source.pattern.fullmatch(name)
+        values = None if found is None else _values(source, found.groups())
+        if values is not None:
+            return "".join(p if isinstance(p, str) else _text(p, values) for p in target.pieces)
     return None
 
 
-def _fill(template: str, values: dict[str, str]) -> str:
-    def one(part: re.Match[str]) -> str:
-        if part[1] == "p":
-            return values["p"]
-        factor, variable, offset = _linear(part[1])
-        return str(factor * int(values[variable]) + offset)
+def _values(template: _Template, groups: tuple[str, ...]) -> dict[str, str] | None:
+    """The variables behind the matched groups, or None where a sum does not come out even."""
+    values: dict[str, str] = {}
+    for part, text in zip((p for p in template.pieces if isinstance(p, _Part)), groups, strict=True):
+        if part.variable == "p":
+            values["p"] = text
+            continue
+        number, rest = divmod(int(text) - part.offset, part.factor)
+        if rest or number < 0:
+            return None
+        values[part.variable] = str(number)
+    return values
 
-    return re.sub(r"\{([^}]*)\}", one, template)
+
+def _text(part: _Part, values: dict[str, str]) -> str:
+    value = values[part.variable]
+    return value if part.variable == "p" else str(part.factor * int(value) + part.offset)
