@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 from parity.comparison import by_table, ours, randomise, same
@@ -75,7 +77,7 @@ def test_files_go_there_and_back(kind, options):
 )
 def test_timm_loads_the_microsoft_layout_that_we_write(kind, options):
     """timm's own converter is an independent reader of that layout."""
-    module = __import__(kind.__module__, fromlist=["checkpoint_filter_fn"])
+    module = importlib.import_module(kind.__module__)
     peer = randomise(kind(**options))
     read = weights.read(peer.state_dict(), window=options["window_size"], size=options["img_size"])
     written = weights.write(read.state, read.config, "microsoft", size=options["img_size"])

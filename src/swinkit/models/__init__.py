@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swinkit.models.build import build, change, count, find_size, macs
+from swinkit.models.load import load, load_reported
 from swinkit.models.model import HeadFactory, Model, space_of
 from swinkit.models.prepared import Prepared, prepared
 from swinkit.models.training import prepare_training
@@ -15,6 +16,8 @@ __all__ = [
     "change",
     "count",
     "find_size",
+    "load",
+    "load_reported",
     "macs",
     "prepare_training",
     "prepared",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from swinkit.files import ConfigError, did_you_mean
 from swinkit.recipes import segmentation
 from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
-from swinkit.recipes.plain import KIND, check_names, from_plain, kind_of
+from swinkit.recipes.plain import KIND, KINDS, TABLES, check_names, from_plain, kind_of, part
 from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.text import merged, nested
 
@@ -82,7 +83,12 @@ def _check(said: Mapping[str, Any], where: str) -> None:
         raise ConfigError(f"{begin}task.{KIND}: is missing: there are {', '.join(RECIPES)}")
     if task not in RECIPES:
         raise ConfigError(f"{begin}task: no task {task!r}: {did_you_mean(str(task), RECIPES)}")
-    kind_of("task", said["task"], where=where)
+    kinds = {name: kind_of(name, said[name], where=where) for name in TABLES if KIND in said.get(name, {})} | KINDS
+    for name, kind in kinds.items():  # before the data is read, which may take a while
+        known = [field.name for field in fields(kind)] + ([KIND] if name in TABLES else [])
+        check_names(said.get(name, {}), known, path=name, where=where)
+    if "name" in said.get("model", {}):
+        part("model", said["model"], where=where)
 
 
 def _one_length(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 
 from swinkit.files import DataError
 from swinkit.files.masks import IGNORE
@@ -17,11 +18,12 @@ from swinkit.recipes.plain import KIND, kind_name
 from swinkit.types import Dataset, Layout
 
 SMALL: dict[str, Any] = {
-    "task": {"decoder": "fpn", "detail": 1},
+    "task": {"decoder": "fpn", "detail": 2, "channels": 64},
     "training": {
         "batch": 16,
-        "rate": 2e-3,
+        "rate": 3e-3,
         "weight_decay": 0.05,
+        "betas": [0.9, 0.98],
         "warmup": 0.1,
         "schedule": "cosine",
         "clip": 1.0,
@@ -86,8 +88,15 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
         "data": {KIND: kind_name("data", layout), **asdict(layout)},
         "model": {"name": name},
         "modality": {KIND: modality, **view, **beside.get("modality", {})},
-        "training": {**chosen["training"], **length, **beside.get("training", {})},
+        "training": {**chosen["training"], **length, "precision": fast_precision(), **beside.get("training", {})},
     }
+
+
+def fast_precision() -> str:
+    """bf16 where the machine multiplies in it, else fp32."""
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
 
 
 def _decoder(chosen: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
