@@ -70,7 +70,10 @@ def test_predict_answers_in_the_shape_of_the_question():
     assert sk.predict(trained(), array).labels.shape == (16, 16)
     assert len(sk.predict(trained(), [array, images / "test0.png"])) == 2
     assert len(sk.predict(trained(), images)) == 4
-    assert [result.source.name for result in sk.predict(trained(), str(images / "*[12].png"))] == ["test1.png", "test2.png"]
+    assert [result.source.name for result in sk.predict(trained(), str(images / "*[12].png"))] == [
+        "test1.png",
+        "test2.png",
+    ]
     with pytest.raises(DataError, match="does not exist"):
         sk.predict(trained(), "none.png")
 

@@ -17,7 +17,9 @@ def python(*words: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, **options)
 
 
-@pytest.mark.parametrize("words", [["--help"], [], ["train", "--help"], ["predict", "--help"], ["trian"], ["train", "--mdel", "x"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], [], ["train", "--help"], ["predict", "--help"], ["trian"], ["train", "--mdel", "x"]]
+)
 def test_help_and_misuse_are_answered_without_torch(words):
     code = (
         "import sys; from swinkit.cli.main import main; code = main(sys.argv[1:]); "
@@ -47,9 +49,15 @@ def test_every_command_explains_itself(name, capsys):
     [
         (["trian"], "there is no command 'trian': did you mean 'train'?"),
         (["doctor", "--jsno"], "doctor has no option --jsno: did you mean '--json'?"),
-        (["train", "segment", "digit_scenes", "--model", "swin_nanno"], "no model 'swin_nanno': did you mean 'swin_nano'?"),
+        (
+            ["train", "segment", "digit_scenes", "--model", "swin_nanno"],
+            "no model 'swin_nanno': did you mean 'swin_nano'?",
+        ),
         (["train", "segmnt", "digit_scenes"], "no task 'segmnt': did you mean 'segment'?"),
-        (["train", "segment", "digit_scenes", "--set", "training.rat=1"], "training.rat: no such setting: did you mean 'rate'?"),
+        (
+            ["train", "segment", "digit_scenes", "--set", "training.rat=1"],
+            "training.rat: no such setting: did you mean 'rate'?",
+        ),
         (["train", "segment", "digit_scenes", "--set", "rate"], "--set rate: wanted NAME=VALUE"),
         (["train", "segment", "digit_scenes", "--recipe", "none.yaml"], "none.yaml: cannot be read"),
         (["train"], "train needs TASK and DATA, or a --recipe"),

@@ -1,4 +1,4 @@
-"""What is wrong with a user's files is one sentence that names the file, exit code 2, and never a change to the files."""
+"""What is wrong with a user's files is one sentence that names the file, exit code 2, and no change to the files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def truncated_picture(data):
     file = data / "train/images/train2.jpg"
     Image.fromarray(scene(0)[0]).save(file)
     (data / PICTURE).unlink()
-    file.write_bytes(file.read_bytes()[:500])
+    file.write_bytes(file.read_bytes()[:-300])
     return "train/images/train2.jpg: is truncated"
 
 

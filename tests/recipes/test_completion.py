@@ -44,7 +44,12 @@ def test_what_is_said_wins(data):
         model="swin_micro",
         epochs=3,
         seed=5,
-        changes={"task.class_weights": None, "training.rate": 0.5, "modality": {"flip": 0.0}, "task.decoder": "upernet"},
+        changes={
+            "task.class_weights": None,
+            "training.rate": 0.5,
+            "modality": {"flip": 0.0},
+            "task.decoder": "upernet",
+        },
     )
     assert recipe.model.name == "swin_micro"
     assert (recipe.training.epochs, recipe.training.steps, recipe.training.seed) == (3, None, 5)

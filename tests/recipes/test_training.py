@@ -58,7 +58,9 @@ def test_the_same_recipe_gives_the_same_run(recipe, tmp_path):
 
 def test_another_seed_gives_another_run(recipe, tmp_path):
     other = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, seed=1))
-    first, second = (sk.train(each, tmp_path / str(index), quiet=True, report=False) for index, each in enumerate((recipe, other)))
+    first, second = (
+        sk.train(each, tmp_path / str(index), quiet=True, report=False) for index, each in enumerate((recipe, other))
+    )
     assert rows(first.dir)[0]["loss"] != rows(second.dir)[0]["loss"]
 
 
@@ -76,7 +78,9 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(recipe, tmp_path):
 
 def test_resuming_with_another_recipe_names_what_differs(recipe):
     before = digest(trained())
-    other = dataclasses.replace(Run.at(trained()).recipe, training=dataclasses.replace(recipe.training, rate=0.5, seed=3))
+    other = dataclasses.replace(
+        Run.at(trained()).recipe, training=dataclasses.replace(recipe.training, rate=0.5, seed=3)
+    )
     with pytest.raises(ConfigError) as caught:
         sk.train(other, trained(), resume="last")
     assert "training.rate: 0.002, 0.5" in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import fields, replace
 from typing import Any
 
@@ -65,7 +66,7 @@ def macs(model: Model, input: tuple[int, ...]) -> int:
     """Multiply-adds of one forward pass of one sample on the meta device, matrix products and convolutions only."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    meta = model.to("meta").eval()
+    meta = copy.deepcopy(model).to("meta").eval()
     dtype = torch.int64 if meta.config.stem.kind == "tokens" else torch.float32
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         meta(torch.zeros(1, meta.config.stem.channels, *input, device="meta", dtype=dtype))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from swinkit.backbone import Swin, SwinConfig
@@ -34,14 +34,14 @@ class Model(nn.Module):
         self.backbone = Swin(config, outputs)
         self.head = head(self.levels)
 
-    def forward(self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None) -> Any:
+    def forward(self, grid: Num[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None) -> Any:
         """The head's output. `valid` marks the cells that each sample has, where samples were padded to a common
         size."""
         features, valids = self._pyramid(grid, valid)
         return self.head(features, valids, tuple(grid.shape[2:]))
 
     def features(
-        self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None
+        self, grid: Num[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None
     ) -> list[Float[Tensor, "b c2 *space2"]]:
         """The pyramid alone, finest level first, channels first."""
         return self._pyramid(grid, valid)[0]

@@ -179,10 +179,12 @@ def _axis(size: Any, axis: int, cut: Cut, fits: Any, device: torch.device, spare
     real = (u < size) & inside_grid
     if cut.pad_tokens == "mask":
         key = real
-    elif symbolic:
-        key = real | (inside_grid & ~fits)
+    elif cut.small_map == "pad":
+        key = inside_grid
+    elif symbolic:  # this axis alone: shrink_block stops the shift of all axes, but not their padding
+        key = real | (inside_grid & (torch.full((), size, device=device) > window))
     else:
-        key = real if fits else inside_grid
+        key = real if size <= window else inside_grid
     piece = (t >= padded - window).to(torch.int64) + (t >= padded - shift).to(torch.int64)
     cell = torch.arange(size, device=device) - shift
     cell = cell + (cell < 0) * padded

@@ -77,7 +77,8 @@ def _pixel_matrix(matrix: affine.Matrix) -> np.ndarray:
 def _one_thread_in_workers() -> None:
     """A loader worker is one of several processes already: OpenCV's threads would only fight over the same cores.
 
-    0 runs without a pool. With 1 OpenCV waits for the threads of the process that was forked, which are not there, for ever.
+    0 runs without a pool. With 1 OpenCV waits for ever for the threads of the process that was forked, which are
+    not there.
     """
     if get_worker_info() is not None and cv2.getNumThreads() > 1:
         cv2.setNumThreads(0)
