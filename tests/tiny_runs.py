@@ -21,6 +21,8 @@ TINY = {
     "model.changes": {"depths": [1, 1], "heads": [1, 1], "width": 24, "window": [[8, 8]]},
     "task.channels": 16,
     "training.batch": 4,
+    "training.rate": 0.002,
+    "training.precision": "fp32",
     "training.steps": 6,
     "training.evaluate_every": 3,
     "training.workers": 0,

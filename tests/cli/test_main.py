@@ -151,7 +151,7 @@ def test_the_whole_way_from_a_folder_to_predictions(tmp_path, capsys):
     assert main(["predict", run, str(data / "test" / "images"), "--out", out]) == 2
     assert main(["train", "--resume", "--out", run]) == 0
     assert main(["train", "segment", str(data), "--out", run, *settings(training__rate=1), "--resume"]) == 2
-    assert "training.rate: 0.003, 1" in capsys.readouterr().err
+    assert "training.rate: 0.002, 1" in capsys.readouterr().err
     assert digest(data) == before
 
 

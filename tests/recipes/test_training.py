@@ -83,7 +83,7 @@ def test_resuming_with_another_recipe_names_what_differs(recipe):
     )
     with pytest.raises(ConfigError) as caught:
         sk.train(other, trained(), resume="last")
-    assert "training.rate: 0.003, 0.5" in str(caught.value)
+    assert "training.rate: 0.002, 0.5" in str(caught.value)
     assert "training.seed: 0, 3" in str(caught.value)
     assert digest(trained()) == before
 

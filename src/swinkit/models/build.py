@@ -67,7 +67,13 @@ def macs(model: Model, input: tuple[int, ...]) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     meta = copy.deepcopy(model).to("meta").eval()
+    depths = [len(stage.blocks) for stage in meta.backbone.stages]
+    for stage in meta.backbone.stages:
+        stage.blocks = stage.blocks[:1]  # all blocks of a stage cost the same: one is counted
     dtype = torch.int64 if meta.config.stem.kind == "tokens" else torch.float32
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         meta(torch.zeros(1, meta.config.stem.channels, *input, device="meta", dtype=dtype))
-    return counter.get_total_flops() // 2
+    parts = counter.get_flop_counts()
+    blocks = [sum(parts[f"Model.backbone.stages.{stage}.blocks.0"].values()) for stage in range(len(depths))]
+    more = sum((depth - 1) * cost for depth, cost in zip(depths, blocks, strict=True))
+    return (counter.get_total_flops() + more) // 2

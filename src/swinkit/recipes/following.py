@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
 from typing import Any
 
 from swinkit.engine import Evaluated, Event, State, Step, Stopped, Track
@@ -15,25 +14,16 @@ ROWS = 1000
 """About how many steps get a row in metrics.csv; short runs write every one."""
 
 
-def follow(events: Iterable[Event], folder: RunFolder, state: State, main: str, opening: object | None) -> Stopped:
-    """Show and record what happens.
-
-    Args:
-        main: the figure to show.
-        opening: what to say first; None: show nothing at all.
-    """
+def follow(events: Iterable[Event], folder: RunFolder, state: State, display: Display) -> Stopped:
+    """Show and record what happens."""
     every = max(1, -(-state.total // ROWS))
     stopped = None
-    with ExitStack() as stack:
-        track = stack.enter_context(Track(folder.file("metrics.csv"), step=state.step))
+    with Track(folder.file("metrics.csv"), step=state.step) as track:
         rows = folder.rows()
         begun = time.monotonic() - (float(rows[-1]["seconds"]) if rows else 0.0)
-        display = None if opening is None else stack.enter_context(Display(main))
-        if display is not None:
-            display.say(f"{opening}\n{_opening(state, folder)}".lstrip())
+        display.say(_opening(state, folder))
         for event in events:
-            if display is not None:
-                display.see(event)
+            display.see(event)
             if isinstance(event, Step):
                 if event.step % every == 0 or event.last:
                     track.add(_row(event, time.monotonic() - begun))
@@ -43,8 +33,7 @@ def follow(events: Iterable[Event], folder: RunFolder, state: State, main: str, 
                 track.add({"step": event.step, "epoch": event.epoch, "seconds": seconds, **figures})
             elif isinstance(event, Stopped):
                 stopped = event
-        if display is not None and stopped is not None:
-            display.say(_ending(stopped, state, time.monotonic() - begun))
+                display.say(_ending(stopped, state, time.monotonic() - begun))
     assert stopped is not None, "the engine's last event says why it stopped"
     return stopped
 

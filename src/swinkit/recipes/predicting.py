@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,24 +106,23 @@ def _is_kind(file: Path, modality: str) -> bool:
 
 def _names(sources: Sequence[Path]) -> list[str]:
     """A name for every input: its stem, with as many of its folders in front as it takes to tell it from the others."""
+    parts = [[part.strip("/\\:.") or "root" for part in (*source.parts[:-1], source.stem)] for source in sources]
     depth = [1] * len(sources)
-    parts = [[*source.parts[:-1], source.stem] for source in sources]
     while True:
-        names = [
-            "-".join(part.strip("/\\:.") or "root" for part in row[-deep:])
-            for row, deep in zip(parts, depth, strict=True)
-        ]
-        doubled = [index for index, name in enumerate(names) if names.count(name) > 1]
-        grown = [index for index in doubled if depth[index] < len(parts[index])]
+        names = ["-".join(row[-deep:]) for row, deep in zip(parts, depth, strict=True)]
+        counts = Counter(names)
+        grown = [index for index, name in enumerate(names) if counts[name] > 1 and depth[index] < len(parts[index])]
         if not grown:
             break
         for index in grown:
             depth[index] += 1
-    seen: dict[str, int] = {}
-    for index, name in enumerate(names):  # street.jpg beside street.png
-        seen[name] = seen.get(name, 0) + 1
-        if seen[name] > 1:
-            names[index] = f"{name}-{sources[index].suffix.lstrip('.')}"
+    taken: set[str] = set()
+    for index, source in enumerate(sources):  # street.jpg beside street.png
+        name, number = names[index], 1
+        while names[index] in taken:
+            number += 1
+            names[index] = f"{name}-{source.suffix.lstrip('.')}" if number == 2 else f"{name}-{number}"
+        taken.add(names[index])
     return names
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 import torch
 from rich.console import Console
@@ -25,17 +25,19 @@ Event = Step | Counted | Evaluated | Saved | Stopped
 class Display:
     """Shows the events of `engine.train`."""
 
-    def __init__(self, main: str, *, file: TextIO | None = None) -> None:
-        """`main`: the figure to show beside the loss."""
-        self._main = main
+    def __init__(self, main: str, *, quiet: bool = False, file: TextIO | None = None) -> None:
+        """`main`: the figure to show beside the loss. `quiet`: show nothing at all."""
+        self._main, self._quiet = main, quiet
         self._file = file or sys.stderr
         self._next, self._begun, self._first = 0.0, time.monotonic(), -1
         self._metric = ""
         self._bar: Progress | None = None
-        if self._file.isatty():
+        if self._file.isatty() and not quiet:
             columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[told]}"))
             console = Console(file=self._file)
-            self._bar = Progress(*columns, TimeRemainingColumn(), console=console, auto_refresh=False, transient=True)
+            # Not its own thread, which would cost time all the while; and stdout stays the caller's.
+            settings: dict[str, Any] = {"auto_refresh": False, "transient": True, "redirect_stdout": False}
+            self._bar = Progress(*columns, TimeRemainingColumn(), console=console, **settings)
 
     def __enter__(self) -> Display:
         if self._bar is not None:
@@ -49,6 +51,8 @@ class Display:
 
     def see(self, event: Event) -> None:
         """Show an event, or not: most steps go by unseen."""
+        if self._quiet:
+            return
         if isinstance(event, Step):
             self._step(event)
         elif isinstance(event, Counted):
@@ -58,6 +62,8 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line that stays."""
+        if self._quiet:
+            return
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:

@@ -12,13 +12,14 @@ from typing import Any
 
 import torch
 
-from swinkit.engine import Interruption, State, Stopped, World, launch, pick_device
+from swinkit.engine import Counted, Interruption, State, Stopped, World, launch, pick_device
 from swinkit.engine import train as events_of
 from swinkit.models import prepare_training
 from swinkit.recipes.environment import environment
 from swinkit.recipes.folder import RunFolder, free_folder
 from swinkit.recipes.following import drain, follow
 from swinkit.recipes.parts import first, loader, make_model, open_data, start_from
+from swinkit.recipes.progress import Display
 from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.runs import Run
 
@@ -76,7 +77,8 @@ def train(
     carry_out(Order(recipe=recipe, folder=folder, start=start, quiet=quiet))
     run = Run(folder.path, recipe)
     if leads and report:
-        run.evaluate("val")
+        with Display(recipe.task.metrics().main, quiet=quiet) as display:
+            run.evaluate("val", progress=lambda done, total: display.see(Counted(done, total)))
     return run
 
 
@@ -117,7 +119,10 @@ def _work(world: World, order: Order) -> Stopped:
         )
         if not world.main:
             return drain(events)
-        return follow(events, order.folder, state, recipe.task.metrics().main, None if order.quiet else keys or "")
+        display = stack.enter_context(Display(recipe.task.metrics().main, quiet=order.quiet))
+        if keys is not None:
+            display.say(str(keys))
+        return follow(events, order.folder, state, display)
 
 
 def _environment(recipe: Recipe) -> dict[str, Any]:
