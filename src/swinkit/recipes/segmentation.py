@@ -30,7 +30,7 @@ SMALL: dict[str, Any] = {
         "ema": 0.998,
     },
 }
-"""Our small models, from scratch, on small data: chosen on validation splits of digit scenes and CamVid."""
+"""Our small models, from scratch, on small data: chosen on the validation split of digit scenes."""
 
 PUBLISHED: dict[str, Any] = {
     "task": {"decoder": "upernet"},
