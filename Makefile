@@ -47,7 +47,7 @@ COMPILE := $(BIN)/python -m uv --config-file constraints/uv.toml pip compile --q
 lock:
 	test -x $(BIN)/uv || $(MAKE) setup
 	$(COMPILE) constraints/installer.in -o constraints/installer.txt
-	$(COMPILE) -c constraints/torch.txt pyproject.toml constraints/build.in --extra test --extra export -o constraints/test.txt
+	$(COMPILE) -c constraints/torch.txt pyproject.toml constraints/build.in --extra test --extra all -o constraints/test.txt
 	$(COMPILE) -c constraints/torch.txt -c constraints/test.txt pyproject.toml constraints/build.in -o constraints/core.txt
 	$(COMPILE) -c constraints/torch.txt -c constraints/test.txt pyproject.toml constraints/build.in constraints/peers.in \
 		-o constraints/peers.txt
