@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from types import ModuleType
 
-PEERS = ("timm", "torchvision", "transformers")
+PEERS = ("timm", "torchvision", "transformers", "monai")
 missing = [name for name in PEERS if importlib.util.find_spec(name) is None]
 if missing:
     collect_ignore_glob = ["test_*.py"]
