@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from typing import get_args
 
 import pytest
 import torch
@@ -13,10 +14,11 @@ from torch import Tensor, nn
 
 from swinkit.backbone import Convolutions, Patches, SwinConfig, Tokens
 from swinkit.models import Model, build
+from swinkit.ops.windows import PadTokens, SmallMap
 
 RANKS = (1, 2, 3)
 VERSIONS = ("v1", "v2")
-POLICIES = list(itertools.product(("shrink", "shrink_block", "pad"), ("mask", "attend")))
+POLICIES = list(itertools.product(get_args(SmallMap), get_args(PadTokens)))
 
 
 def one_block(model: Model, x: Tensor, block: int) -> Tensor:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import pytest
 import torch
 
 from swinkit.ops.attention import BACKENDS, Backend, Call, Inputs, select, window_attention
-from swinkit.ops.windows import Cut, plan
+from swinkit.ops.windows import Cut, SmallMap, plan
 
 REFERENCE = next(b for b in BACKENDS if b.name == "reference")
 
@@ -47,6 +49,9 @@ def cases():
             yield Case((9, 7), Cut(window=(4, 4), shift=(2, 2), pad_tokens="attend"), score, True, dtype)
     yield Case((20, 20), Cut(window=(12, 12), shift=(6, 6), small_map="pad"))
     yield Case((2, 2), Cut(window=(7, 7), shift=(3, 3)))
+    for small, score in itertools.product(get_args(SmallMap), ("dot", "cosine")):
+        for space in ((2, 2), (3, 12), (11, 5)):
+            yield Case(space, Cut(window=(7, 7), shift=(3, 3), small_map=small, pad_tokens="attend"), score, True)
 
 
 def inputs_of(case: Case) -> Inputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 
 from swinkit.ops.partition import from_windows, into_windows
 from swinkit.ops.patches import any_in_patch, pad_to_multiple
-from swinkit.ops.windows import ACROSS, REFUSED, Cut, plan
+from swinkit.ops.windows import ACROSS, REFUSED, Cut, PadTokens, SmallMap, plan
 
 GRIDS = [((8,), (4,)), ((9,), (4,)), ((3,), (7,)), ((8, 12), (4, 3)), ((9, 7), (4, 3)), ((1, 5), (7, 2)), ((4, 6, 8),
 (2, 3, 4)),
@@ -24,7 +25,7 @@ def shifts(window):
 
 
 def cases():
-    for (space, window), small, pad in itertools.product(GRIDS, ("shrink", "shrink_block", "pad"), ("mask", "attend")):
+    for (space, window), small, pad in itertools.product(GRIDS, get_args(SmallMap), get_args(PadTokens)):
         for shift in shifts(window):
             yield space, Cut(window=window, shift=shift, small_map=small, pad_tokens=pad)
 
@@ -99,7 +100,7 @@ def test_mask_lets_neighbours_attend_and_nothing_else(space, cut):
         if shift[axis]:
             wrapped = u < shift[axis]  # ... unless the map is one window long: then the strip is told by its place
             allowed &= wrapped[:, :, None] == wrapped[:, None, :]
-        fits = small[axis] and cut.small_map != "pad"
+        fits = small[axis] and cut.small_map not in ("pad", "pad_still")
         if cut.pad_tokens == "mask" or fits:
             key &= u < s
     if p.mask is None:

@@ -83,8 +83,8 @@ class SwinConfig:
     models start to learn much sooner."""
     small_map: SmallMap = "shrink"
     """An axis that fits in one window: `shrink` does not shift it and masks its padding; `shrink_block` then shifts
-    no axis
-    (classification code of Microsoft and transformers); `pad` shifts all the same (dense code)."""
+    no axis (classification code of Microsoft and transformers); `pad_still` does not shift it, but its padding is what
+    `pad_tokens` says, as on large maps (torchvision); `pad` shifts all the same (dense code)."""
     pad_tokens: PadTokens = "mask"
     """Padding is no key (`mask`), or is one as in published dense code (`attend`)."""
 
@@ -149,7 +149,7 @@ class SwinConfig:
 
 _CHOICES = {
     "version": ("v1", "v2"),
-    "small_map": ("shrink", "shrink_block", "pad"),
+    "small_map": ("shrink", "shrink_block", "pad_still", "pad"),
     "pad_tokens": ("mask", "attend"),
 }
 

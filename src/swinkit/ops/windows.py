@@ -21,7 +21,7 @@ from torch import Tensor
 
 from swinkit.types import Window
 
-SmallMap = Literal["shrink", "shrink_block", "pad"]
+SmallMap = Literal["shrink", "shrink_block", "pad_still", "pad"]
 PadTokens = Literal["mask", "attend"]
 
 ACROSS = -100.0
@@ -149,8 +149,7 @@ class _Axis:
 
 
 def _fits(space: Window, axis: int, cut: Cut, exporting: bool) -> Any:
-    """Whether this axis neither shifts nor lets its padding attend, because the map is small (bool, or a 0-d
-    tensor)."""
+    """Whether this axis does not shift because the map is small (bool, or a 0-d tensor)."""
     if cut.small_map == "pad":
         return torch.tensor(False) if exporting else False
     sizes = range(len(space)) if cut.small_map == "shrink_block" else [axis]
@@ -179,7 +178,7 @@ def _axis(size: Any, axis: int, cut: Cut, fits: Any, device: torch.device, spare
     real = (u < size) & inside_grid
     if cut.pad_tokens == "mask":
         key = real
-    elif cut.small_map == "pad":
+    elif cut.small_map in ("pad", "pad_still"):
         key = inside_grid
     elif symbolic:  # this axis alone: shrink_block stops the shift of all axes, but not their padding
         key = real | (inside_grid & (torch.full((), size, device=device) > window))
