@@ -18,6 +18,8 @@ class Patches:
 
     size: Window = (4, 4)
     channels: int = 3
+    norm: bool = True
+    """Whether tokens are normalised after the projection; Swin UNETR's are not."""
     kind: Literal["patches"] = "patches"
 
 

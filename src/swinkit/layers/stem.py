@@ -17,14 +17,14 @@ CONVOLUTION: dict[int, Callable[..., nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 
 
 
 class PatchStem(nn.Module):
-    """A linear projection of each patch, then a norm (Liu et al. 2021, section 3.1); inputs are padded to whole
-    patches."""
+    """A linear projection of each patch, then a norm (Liu et al. 2021, section 3.1) unless told not to; inputs are
+    padded to whole patches."""
 
-    def __init__(self, channels: int, out: int, size: Window) -> None:
+    def __init__(self, channels: int, out: int, size: Window, *, norm: bool = True) -> None:
         super().__init__()
         self.size = size
         self.projection = CONVOLUTION[len(size)](channels, out, size, size)
-        self.norm = LayerNorm(out)
+        self.norm = LayerNorm(out) if norm else nn.Identity()
 
     def forward(
         self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None

@@ -80,7 +80,7 @@ class Model(nn.Module):
 
 def _stem(stem: Stem, width: int) -> nn.Module:
     if isinstance(stem, Patches):
-        return PatchStem(stem.channels, width, stem.size)
+        return PatchStem(stem.channels, width, stem.size, norm=stem.norm)
     if isinstance(stem, Convolutions):
         return ConvolutionStem(stem.channels, width, stem.size)
     return TokenStem(stem.vocabulary, width)
