@@ -7,7 +7,7 @@ from weights.classifiers import V1, V2, classifier
 
 from swinkit.files import CheckpointError
 from swinkit.weights import LAYOUTS, find
-from swinkit.weights.layout import Names
+from swinkit.weights.names import Names
 
 
 def test_a_row_translates_there_and_back():

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from swinkit.backbone.config import SwinConfig
 from swinkit.files import CheckpointError
+from swinkit.weights.inflate import inflate
 from swinkit.weights.interpolate import resize_table
 from swinkit.weights.keys import KeyReport, Reshaped, grouped
+from swinkit.weights.layout import heads_among
 from swinkit.weights.layouts import find
 from swinkit.weights.origin import Weights
 
@@ -26,9 +28,10 @@ def fit(
 ) -> tuple[dict[str, Tensor], KeyReport]:
     """The state of a model with `config`, as far as `weights` have it, for `load_state_dict`.
 
-    Three things are adapted, and reported: a head with another number of classes keeps its first values; the filters of
+    Four things are adapted, and reported: a head with another number of classes keeps its first values; the filters of
     the stem are spread over other input channels (`adapt_channels`); V1 bias tables are resampled for other windows
-    (`resize_table`). V2 needs no change for other windows, but `config.bias_window` must be the weights' own.
+    (`resize_table`); weights of fewer axes get those of the model (`inflate`). V2 needs no change for other windows, but
+    `config.bias_window` must be the weights' own.
 
     Args:
         weights: what `read` gave.
@@ -40,6 +43,8 @@ def fit(
     Raises:
         CheckpointError: the architectures differ, no tensor fits, or tensors that are not optional stay unmatched.
     """
+    shapes = {name: tuple(value.shape) for name, value in weights.state.items()}
+    weights, grown = inflate(weights, config)
     _check(weights.config, config)
     state, reshaped, loaded = dict(fresh), list[Reshaped](), list[str]()
     for name, first in fresh.items():
@@ -47,9 +52,9 @@ def fit(
             continue
         value = weights.state[name]
         fitted, how = _adapted(name, value, first, weights.config, config, spacing)
-        if how:
-            shapes = {"before": tuple(value.shape), "after": tuple(first.shape)}
-            reshaped.append(Reshaped(name=name, how=how, fresh=fitted is None, **shapes))
+        if how := "; ".join(text for text in (grown.get(name), how) if text):
+            after = tuple(first.shape)
+            reshaped.append(Reshaped(name=name, how=how, fresh=fitted is None, before=shapes[name], after=after))
         if fitted is not None:
             state[name] = fitted.to(first.dtype)
             loaded.append(name)
@@ -116,9 +121,9 @@ def _check(source: SwinConfig, config: SwinConfig) -> None:
 
 
 def _heads(weights: Weights) -> list[str]:
-    """Leftovers that somebody may miss: all but buffers."""
-    table = find(weights.origin.layout).buffer_table()
-    return [name for name in weights.leftovers if table.ours(name) is None]
+    """Leftovers that somebody may miss."""
+    origin = weights.origin
+    return heads_among(weights.leftovers, find(origin.layout), weights.config.version, origin.place)
 
 
 def _permitted(report: KeyReport, weights: Weights, optional: tuple[str, ...]) -> None:

@@ -16,6 +16,8 @@ from swinkit.types import Window
 from swinkit.weights.layout import Layout
 
 State = Mapping[str, Tensor]
+Named = Mapping[str, Any]
+"""Anything by our names."""
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class Hints:
     """Input cells along each axis."""
 
 
-def depths_of(state: State) -> tuple[int, ...]:
+def depths_of(state: Named) -> tuple[int, ...]:
     """Blocks of every stage; CheckpointError where a number is missing."""
     found: dict[int, set[int]] = {}
     for name in state:
@@ -41,7 +43,7 @@ def depths_of(state: State) -> tuple[int, ...]:
     return tuple(len(found[stage]) for stage in sorted(found))
 
 
-def version_of(state: State) -> Version:
+def version_of(state: Named) -> Version:
     """V2 has a scale for every head."""
     return "v2" if any(name.endswith(".attention.log_scale") for name in state) else "v1"
 
@@ -54,7 +56,7 @@ def rank_of(state: State) -> int:
     return len(shape) - 2
 
 
-def names_of(state: State) -> set[str]:
+def names_of(state: Named) -> set[str]:
     """Every name that a backbone of these stages and blocks has, except its merging and its norms of outputs."""
     attention = {
         "v1": ("qkv.weight", "qkv.bias", "bias.table"),
@@ -77,7 +79,7 @@ def infer(state: State, layout: Layout, hints: Hints) -> SwinConfig:
         raise CheckpointError(f"{missing[0]} and {len(missing) - 1} others are missing: the file is not whole")
     stem, rank, version = state["stem.projection.weight"], rank_of(state), version_of(state)
     heads = tuple(_heads(state, s, version) for s in range(len(depths)))
-    merges = tuple(_merge(state, s, rank) for s in range(len(depths)))
+    merges = merges_of(state)
     windows = tuple(_window(state, s, version, rank, hints) for s in range(len(depths)))
     usual = ((1,) * rank, *[(2,) * rank] * (len(depths) - 1))
     bias = tuple(hints.bias_windows.get(s, window) for s, window in enumerate(windows))
@@ -104,6 +106,11 @@ def infer(state: State, layout: Layout, hints: Hints) -> SwinConfig:
 def one_row(rows: tuple[Window, ...]) -> tuple[Window, ...]:
     """The shortest way to write rows of a configuration: one where all are alike."""
     return rows[:1] if len(set(rows)) == 1 else rows
+
+
+def merges_of(state: State) -> tuple[Window, ...]:
+    """The factors of merging before every stage, by how many neighbours its reduction joins."""
+    return tuple(_merge(state, stage, rank_of(state)) for stage in range(len(depths_of(state))))
 
 
 def _heads(state: State, stage: int, version: Version) -> int:

@@ -21,6 +21,8 @@ class Origin:
     """The kinds of buffer the file had, each with its kind of number (`float32`)."""
     prefix: str = ""
     """What stood before every name."""
+    place: str = ""
+    """What stood before the names of the backbone after that: one of the layout's prefixes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

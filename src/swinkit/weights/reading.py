@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,12 +13,13 @@ from swinkit.backbone.config import SwinConfig
 from swinkit.files import CheckpointError
 from swinkit.types import Window
 from swinkit.weights import buffers
-from swinkit.weights.infer import Hints, infer, rank_of, version_of, windows_from
-from swinkit.weights.layout import Layout, stages_of
+from swinkit.weights.infer import Hints, infer, merges_of, rank_of, version_of, windows_from
+from swinkit.weights.layout import Layout
 from swinkit.weights.layouts import LAYOUTS
 from swinkit.weights.origin import Origin, Weights
+from swinkit.weights.parts import gather
 from swinkit.weights.recognise import Match, choose, unwrap
-from swinkit.weights.writing import rebuilt, spaces_of
+from swinkit.weights.writing import rebuilt, spaces_of, strides_of
 
 
 def recognise(tree: Mapping[str, Any], *, part: str | None = None) -> Layout:
@@ -48,7 +50,7 @@ def read(
     """
     state, prefix = unwrap(tree, part)
     found = choose(state, LAYOUTS.values())
-    ours = {name: state[theirs] for theirs, name in found.names.items()}
+    ours, kept = gather(state, found.moves)
     rank = rank_of(ours)
     hints = _told_by_buffers(state, found, ours, (size,) * rank if isinstance(size, int) else size)
     _told_by_caller(hints, ours, window, bias_window)
@@ -57,8 +59,8 @@ def read(
     return Weights(
         config=config,
         state=ours,
-        leftovers={name: state[name] for name in found.leftovers} | odd,
-        origin=Origin(layout=found.layout.name, size=hints.size, buffers=kinds, prefix=prefix),
+        leftovers={name: state[name] for name in found.leftovers} | kept | odd,
+        origin=Origin(layout=found.layout.name, size=hints.size, buffers=kinds, prefix=prefix, place=found.prefix),
     )
 
 
@@ -72,38 +74,40 @@ def _told_by_buffers(
         kind, stage = place.split(".")[0], int(place.split(".")[1])
         if kind == "coordinates":
             hints.windows[stage], hints.bias_windows[stage] = buffers.windows_of_coordinates(state[name])
-        elif kind == "index" and stage not in hints.windows:
-            told = buffers.window_of_index(state[name], len(patch))
+        elif kind in ("index", "flat_index") and stage not in hints.windows:
+            told = buffers.window_of_index(_square(state[name]), len(patch))
             hints.windows |= {} if told is None else {stage: told}
         elif kind == "mask":
             masks.setdefault(stage, state[name])
-    _told_by_masks(hints, masks, patch, found.layout.small_map)
+    merges = merges_of(ours)
+    _told_by_masks(hints, masks, strides_of(patch, merges), found.layout.small_map)
     if masks and hints.size is not None:  # a stage without mask or other buffer has one window, cut to its map
-        for stage, space in enumerate(spaces_of(hints.size, patch, stages_of(state, found.layout))):
+        for stage, space in enumerate(spaces_of(hints.size, patch, merges)):
             before = hints.windows.get(stage - 1)
             if stage not in hints.windows and before is not None:
                 hints.windows[stage] = tuple(min(w, s) for w, s in zip(before, space, strict=True))
     return hints
 
 
-def _told_by_masks(hints: Hints, masks: Mapping[int, Tensor], patch: Window, small_map: str) -> None:
+def _told_by_masks(hints: Hints, masks: Mapping[int, Tensor], strides: Sequence[Window], small_map: str) -> None:
     for stage, value in sorted(masks.items()):
-        window = hints.windows.get(stage) or buffers.window_of_mask(value, len(patch), small_map)
+        window = hints.windows.get(stage) or buffers.window_of_mask(value, len(strides[stage]), small_map)
         if window is None:
             continue
         hints.windows[stage] = window
         space = buffers.space_of_mask(value, window, small_map)
         if hints.size is None and space is not None:
-            hints.size = tuple(s * p * 2**stage for s, p in zip(space, patch, strict=True))
+            hints.size = tuple(s * stride for s, stride in zip(space, strides[stage], strict=True))
 
 
 def _told_by_caller(hints: Hints, ours: Mapping[str, Tensor], window: Any, bias_window: Any) -> None:
     """What the caller says wins; `infer` finds out whether the tensors agree."""
     patch = tuple(ours["stem.projection.weight"].shape[2:])
-    stages = len({name.split(".")[2] for name in ours if name.startswith("backbone.stages.")})
+    merges = merges_of(ours)
+    stages = len(merges)
     given, one = windows_from(window, stages, len(patch), "window")
     if one and hints.size is not None:
-        spaces = spaces_of(hints.size, patch, stages)
+        spaces = spaces_of(hints.size, patch, merges)
         given = {s: tuple(min(w, m) for w, m in zip(row, spaces[s], strict=True)) for s, row in given.items()}
     elif one and stages > 1 and version_of(ours) == "v2":
         given = {}  # one window would do for the last stages only if their maps are as large: `infer` asks for more
@@ -129,7 +133,7 @@ def _check_buffers(
     odd: dict[str, Tensor] = {}
     for kind, group in groups.items():
         number = str(next(iter(group.values())).dtype).removeprefix("torch.")
-        built = rebuilt(found.layout, config, {kind: number}, size) if kind != "mask" or size is not None else {}
+        built = _rebuilt(found, config, {kind: number}, size)
         if set(built) == set(group) and all(_same_bits(built[name], value) for name, value in group.items()):
             kinds.append((kind, number))
             continue
@@ -141,6 +145,16 @@ def _check_buffers(
                 )
         odd |= group
     return tuple(kinds), odd
+
+
+def _rebuilt(found: Match, config: SwinConfig, kinds: Mapping[str, str], size: Window | None) -> dict[str, Tensor]:
+    return {} if "mask" in kinds and size is None else rebuilt(found.layout, config, kinds, size, found.prefix)
+
+
+def _square(value: Tensor) -> Tensor:
+    """An index in one line as the square that it is, where it is one."""
+    side = math.isqrt(value.numel())
+    return value.reshape(side, side) if value.ndim == 1 and side**2 == value.numel() else value
 
 
 def _same_bits(one: Tensor, other: Tensor) -> bool:

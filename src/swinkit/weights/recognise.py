@@ -9,9 +9,11 @@ from typing import Any
 
 from torch import Tensor
 
+from swinkit.backbone.config import Version
 from swinkit.files import CheckpointError
 from swinkit.weights.infer import names_of
-from swinkit.weights.layout import Layout, stages_of
+from swinkit.weights.layout import Layout, shape_of_names
+from swinkit.weights.names import Move
 
 WRAPPERS = ("state_dict", "model", "model_state_dict", "module", "net", "ema", "model_ema", "state_dict_ema", "teacher")
 """Keys under which training scripts put the tensors, in the order of preference."""
@@ -25,8 +27,10 @@ class Match:
     """How a layout's table fits a set of tensors."""
 
     layout: Layout
-    names: Mapping[str, str]
-    """Theirs -> ours."""
+    prefix: str
+    """What stands before the names of the backbone: one of the layout's."""
+    version: Version
+    moves: tuple[Move, ...]
     buffers: Mapping[str, str]
     """Theirs -> KIND.STAGE.BLOCK."""
     leftovers: tuple[str, ...]
@@ -38,11 +42,11 @@ class Match:
     @property
     def distance(self) -> int:
         """0 where the layout fits."""
-        return len(self.missing) + len(self.strange) + (0 if self.names else 1_000_000)
+        return len(self.missing) + len(self.strange) + (0 if _blocks(self.moves) else 1_000_000)
 
     def differences(self) -> str:
         """One clause for an error."""
-        if not self.names:
+        if not self.moves:
             return "knows none of its names"
         clauses = [_some("lacks", self.missing), _some("does not know", self.strange)]
         return " and ".join(clause for clause in clauses if clause)
@@ -66,47 +70,84 @@ def unwrap(tree: Mapping[str, Any], part: str | None = None) -> tuple[dict[str, 
 
 
 def match(state: Mapping[str, Tensor], layout: Layout) -> Match:
-    """How `layout` fits names without wrappers."""
-    table, rows = layout.table(stages_of(state, layout)), layout.buffer_table()
-    names = {name: ours for name in state if (ours := table.ours(name)) is not None}
-    buffers = {name: ours for name in state if name not in names and (ours := rows.ours(name)) is not None}
-    roots = {theirs.partition(".")[0] for theirs, ours in layout.names if not ours.startswith("head.")}
-    rest = [name for name in state if name not in names and name not in buffers]
-    ours = {value: state[name] for name, value in names.items()}
-    try:
-        wanted = names_of(ours)
-    except CheckpointError:  # blocks are missing
-        wanted = {"backbone.stages.*.blocks.*"}
-    stages = {int(found[1]) for name in ours if (found := re.match(r"backbone\.stages\.(\d+)\.blocks\.", name))}
-    merging = {int(found[1]): name for name in ours if (found := re.match(r"backbone\.stages\.(\d+)\.merging\.", name))}
-    misplaced = [name for stage, name in merging.items() if stage == 0 or stage not in stages]
-    back = {value: name for name, value in names.items()}
-    unknown = [name for name in rest if name.partition(".")[0] in roots]
-    return Match(
-        layout=layout,
-        names=names,
-        buffers=buffers,
-        leftovers=tuple(name for name in rest if name.partition(".")[0] not in roots),
-        missing=tuple(sorted(wanted - set(ours))),
-        strange=(*unknown, *(back[name] for name in misplaced)),
-    )
+    """How `layout` fits names without wrappers, behind the prefix that suits it best."""
+    prefixes = [prefix for prefix in layout.places() if any(name.startswith(prefix) for name in state)]
+    matches = [_behind(prefix, state, layout) for prefix in prefixes or [layout.places()[0]]]
+    return min(matches, key=lambda found: (found.distance, -len(found.moves)))
 
 
 def choose(state: Mapping[str, Tensor], layouts: Iterable[Layout]) -> Match:
     """The layout that fits. CheckpointError where none does: the three nearest and what differs."""
-    layouts = tuple(layouts)
-    for pattern, meaning in {pattern: meaning for layout in layouts for pattern, meaning in layout.refused}.items():
-        if (name := next((name for name in state if re.match(pattern, name)), None)) is not None:
-            raise CheckpointError(f"{name}: this is {meaning}, which does not exist here; use its own project's code")
     matches = sorted((match(state, layout) for layout in layouts), key=lambda found: found.distance)
-    fitting = [found for found in matches if found.distance == 0]
+    refusals = {found.layout.name: refusal for found in matches if (refusal := _refusal(state, found)) is not None}
+    fitting = [found for found in matches if found.distance == 0 and found.layout.name not in refusals]
+    if not fitting and refusals:
+        name, meaning = next(iter(refusals.values()))
+        raise CheckpointError(f"{name}: this is {meaning}, which does not exist here; use its own project's code")
     if not fitting:
         near = "; ".join(f"{found.layout.name} {found.differences()}" for found in matches[:3])
         raise CheckpointError(f"these {len(state)} tensors fit no known layout: {near}")
     # where names alone do not decide, the layout does that saves just the buffers which are there
-    kinds = {ours.partition(".")[0] for ours in fitting[0].buffers.values()}
-    version = "v2" if any(ours.endswith(".log_scale") for ours in fitting[0].names.values()) else "v1"
-    return min(fitting, key=lambda found: len(kinds ^ set(found.layout.written[version])))
+    return min(fitting, key=_other_buffers)
+
+
+def _other_buffers(found: Match) -> int:
+    kinds = {ours.partition(".")[0] for ours in found.buffers.values()}
+    return len(kinds ^ set(found.layout.written[found.version]))
+
+
+def _behind(prefix: str, state: Mapping[str, Tensor], layout: Layout) -> Match:
+    stages, version = shape_of_names(state, layout, prefix)
+    table, rows, roots = layout.table(stages, version, prefix), layout.buffer_table(prefix), layout.roots()
+    moves = {name: found for name in state if (found := table.moves(name))}
+    buffers = {name: ours for name in state if name not in moves and (ours := rows.ours(name)) is not None}
+    rest = [name for name in state if name not in moves and name not in buffers]
+    inside = [name for name in rest if name.startswith(prefix) and name[len(prefix) :].partition(".")[0] in roots]
+    places: dict[str, list[Move]] = {}
+    for move in (move for found in moves.values() for move in found if move.ours is not None):
+        places.setdefault(move.ours or "", []).append(move)
+    try:
+        wanted = names_of(places)
+    except CheckpointError:  # blocks are missing
+        wanted = {"backbone.stages.*.blocks.*"}
+    parts = [name for name, found in places.items() if len({move.place for move in found}) < found[0].place[1]]
+    return Match(
+        layout=layout,
+        prefix=prefix,
+        version=version,
+        moves=tuple(move for found in moves.values() for move in found),
+        buffers=buffers,
+        leftovers=tuple(name for name in rest if name not in inside),
+        missing=(*sorted(wanted - set(places)), *(f"parts of {name}" for name in parts)),
+        strange=(*inside, *_misplaced(places)),
+    )
+
+
+def _misplaced(places: Mapping[str, list[Move]]) -> list[str]:
+    """Names of merging before the first stage or after the last, and names beside another of the same tensor."""
+    stages = {int(found[1]) for name in places if (found := re.match(r"backbone\.stages\.(\d+)\.blocks\.", name))}
+    strange: list[str] = []
+    for name, moves in places.items():
+        merging = re.match(r"backbone\.stages\.(\d+)\.merging\.", name)
+        if merging is not None and (int(merging[1]) == 0 or int(merging[1]) not in stages):
+            strange.append(moves[0].theirs)
+        seen = {moves[0].place}
+        for move in moves[1:]:
+            strange += [move.theirs] if move.place in seen else []
+            seen.add(move.place)
+    return strange
+
+
+def _refusal(state: Mapping[str, Tensor], found: Match) -> tuple[str, str] | None:
+    for pattern, meaning in found.layout.refused:
+        for name in state:
+            if re.match(pattern, name.removeprefix(found.prefix)) is not None:
+                return name, meaning
+    return None
+
+
+def _blocks(moves: tuple[Move, ...]) -> bool:
+    return any((move.ours or "").startswith("backbone.stages.") for move in moves)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:

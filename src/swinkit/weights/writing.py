@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +13,9 @@ from swinkit.types import Window
 from swinkit.weights import buffers
 from swinkit.weights.layout import Layout
 from swinkit.weights.layouts import find
+from swinkit.weights.names import is_part
 from swinkit.weights.origin import Origin
+from swinkit.weights.parts import scatter
 
 
 def write(
@@ -41,35 +43,38 @@ def write(
         CheckpointError: the layout has no place for a tensor, or a size is needed.
     """
     layout = find(layout)
-    table = layout.table(len(config.depths))
-    named = {name: table.theirs(name) for name in state}
-    homeless = sorted(name for name, theirs in named.items() if theirs is None)
+    back = origin if origin is not None and origin.layout == layout.name else None
+    place = layout.place(config.version) if back is None else back.place
+    table, kept = layout.table(len(config.depths), config.version, place), leftovers or {} if back is not None else {}
+    written, homeless = scatter(state, table, kept)
     if homeless:
         raise CheckpointError(
-            f"the {layout.name} layout has no place for {homeless[0]} ({len(homeless)} such tensors): "
+            f"the {layout.name} layout has no place for {min(homeless)} ({len(homeless)} such tensors): "
             "write the swinkit layout, or leave them out of the state"
         )
-    back = origin if origin is not None and origin.layout == layout.name else None
     if back is not None:
         kinds = dict(back.buffers)
     else:
-        kinds = {kind: "int64" if kind == "index" else "float32" for kind in layout.written[config.version]}
+        kinds = {kind: "int64" if "index" in kind else "float32" for kind in layout.written[config.version]}
     size = (size,) * config.rank if isinstance(size, int) else size or (back.size if back is not None else None)
-    written = {theirs: state[name] for name, theirs in named.items() if theirs is not None}
-    written |= rebuilt(layout, config, kinds, size)
+    written |= rebuilt(layout, config, kinds, size, place)
     if back is not None:
-        written |= leftovers or {}
+        written |= {name: value for name, value in kept.items() if not is_part(name)}
         written = {back.prefix + name: value for name, value in written.items()}
     return written
 
 
-def rebuilt(layout: Layout, config: SwinConfig, kinds: Mapping[str, str], size: Window | None) -> dict[str, Tensor]:
-    """Buffers under the layout's names; `kinds` maps kinds of buffer to kinds of number."""
-    table, built = layout.buffer_table(), dict[str, Tensor]()
+def rebuilt(
+    layout: Layout, config: SwinConfig, kinds: Mapping[str, str], size: Window | None, prefix: str = ""
+) -> dict[str, Tensor]:
+    """Buffers under the layout's names behind `prefix`; `kinds` maps kinds of buffer to kinds of number."""
+    table, built = layout.buffer_table(prefix), dict[str, Tensor]()
     for stage, window in enumerate(config.windows):
         made: dict[str, Tensor | None] = {}
         if "index" in kinds:
             made["index"] = buffers.index(window)
+        if "flat_index" in kinds:
+            made["flat_index"] = buffers.index(window).flatten()
         if "coordinates" in kinds:
             made["coordinates"] = buffers.coordinates(window, config.bias_windows[stage])
         if "mask" in kinds:
@@ -82,12 +87,22 @@ def rebuilt(layout: Layout, config: SwinConfig, kinds: Mapping[str, str], size: 
     return built
 
 
-def spaces_of(size: Window, patch: Window, stages: int) -> list[Window]:
-    """The map of every stage that halves it; odd maps are rounded up."""
-    spaces = [tuple(-(-s // p) for s, p in zip(size, patch, strict=True))]
-    for _ in range(stages - 1):
-        spaces.append(tuple(-(-s // 2) for s in spaces[-1]))
+def spaces_of(size: Window, patch: Window, merges: Sequence[Window]) -> list[Window]:
+    """The map of every stage, by the factors of merging before it; maps that do not divide are rounded up."""
+    spaces, before = list[Window](), tuple(-(-s // p) for s, p in zip(size, patch, strict=True))
+    for factors in merges:
+        before = tuple(-(-s // f) for s, f in zip(before, factors, strict=True))
+        spaces.append(before)
     return spaces
+
+
+def strides_of(patch: Window, merges: Sequence[Window]) -> list[Window]:
+    """Input cells per token of every stage."""
+    strides, before = list[Window](), patch
+    for factors in merges:
+        before = tuple(s * f for s, f in zip(before, factors, strict=True))
+        strides.append(before)
+    return strides
 
 
 def _mask(layout: Layout, config: SwinConfig, stage: int, size: Window | None) -> Tensor | None:
@@ -98,7 +113,7 @@ def _mask(layout: Layout, config: SwinConfig, stage: int, size: Window | None) -
         raise CheckpointError(
             f"files of the {layout.name} layout hold shift masks for one input size: give it, say size=224"
         )
-    window, space = config.windows[stage], spaces_of(size, config.stem.size, len(config.depths))[stage]
+    window, space = config.windows[stage], spaces_of(size, config.stem.size, config.merges)[stage]
     shift = buffers.effective_shift(space, window, layout.small_map)
     padded = tuple(-(-s // w) * w for s, w in zip(space, window, strict=True))
     return buffers.mask(padded, window, shift) if any(shift) else None
