@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swinkit.weights.fit import adapt_channels, fit
+from swinkit.weights.inflate import inflate
 from swinkit.weights.interpolate import resize_table
 from swinkit.weights.keys import KeyReport, Reshaped
 from swinkit.weights.layout import Layout
@@ -23,6 +24,7 @@ __all__ = [
     "config_from",
     "find",
     "fit",
+    "inflate",
     "read",
     "read_file",
     "recognise",

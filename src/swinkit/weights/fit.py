@@ -30,8 +30,8 @@ def fit(
 
     Four things are adapted, and reported: a head with another number of classes keeps its first values; the filters of
     the stem are spread over other input channels (`adapt_channels`); V1 bias tables are resampled for other windows
-    (`resize_table`); weights of fewer axes get those of the model (`inflate`). V2 needs no change for other windows, but
-    `config.bias_window` must be the weights' own.
+    (`resize_table`); weights of fewer axes get those of the model (`inflate`). V2 needs no change for other windows,
+    but `config.bias_window` must be the weights' own.
 
     Args:
         weights: what `read` gave.
