@@ -8,6 +8,7 @@ import math
 import pytest
 
 from swinkit.engine import Training
+from swinkit.engine.training import cores
 from swinkit.files import ConfigError
 
 
@@ -82,3 +83,17 @@ def test_the_fingerprint_is_plain_and_leaves_out_what_changes_no_number():
     assert json.loads(json.dumps(values)) == values
     assert not {"workers", "keep", "device", "save_every"} & set(values)
     assert Training(steps=10, workers=7, keep=5).fingerprint() == values != Training(steps=11).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("cores", "processes", "device", "wanted"),
+    [(1, 1, "cpu", 0), (2, 1, "cpu", 0), (3, 1, "cpu", 1), (16, 1, "cpu", 2), (6, 2, "cpu", 1), (2, 1, "cuda", 2)],
+)
+def test_loaders_leave_the_training_its_cores(monkeypatch, cores, processes, device, wanted):
+    monkeypatch.setattr("swinkit.engine.training.cores", lambda: cores)
+    assert Training(steps=1, processes=processes).loaders(device) == wanted
+    assert Training(steps=1, processes=processes, workers=3).loaders(device) == 3
+
+
+def test_there_is_at_least_one_core():
+    assert cores() >= 1

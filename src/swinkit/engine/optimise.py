@@ -12,9 +12,28 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from swinkit.engine.training import Training
+from swinkit.files import ConfigError
 
 SLOTS = ("step", "exp_avg", "exp_avg_sq")
 """What AdamW keeps of a parameter."""
+
+
+def freeze(model: nn.Module, training: Training) -> None:
+    """Have the model leave its first `training.freeze` stages as they are.
+
+    Raises:
+        ConfigError: it has no or not so many stages, or nothing is left to train.
+    """
+    if training.freeze is None:
+        return
+    if not callable(chosen := getattr(model, "freeze", None)):
+        raise ConfigError(f"training.freeze: a {type(model).__name__} has no stages to freeze: leave it out")
+    try:
+        chosen(training.freeze)
+    except ValueError as error:
+        raise ConfigError(f"training.freeze: {error}") from error
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ConfigError(f"training.freeze: {training.freeze} leaves nothing to train: freeze fewer stages")
 
 
 def adamw(model: nn.Module, training: Training) -> torch.optim.AdamW:

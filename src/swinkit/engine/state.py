@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from swinkit.engine.optimise import Scale, adamw, averaged, optimiser_tensors, restore_optimiser
+from swinkit.engine.optimise import Scale, adamw, averaged, freeze, optimiser_tensors, restore_optimiser
 from swinkit.engine.training import Training
 from swinkit.files import CheckpointError, ConfigError, NonFinite
 
@@ -54,6 +54,7 @@ class State:
         self.model = model.to(self.device)
         self.training, self.samples = training, samples
         self.total = training.total(samples)
+        freeze(self.model, training)
         self.optimiser = adamw(self.model, training)
         self.average = averaged(self.model) if training.ema is not None else None
         self.scale = Scale() if training.precision == "fp16" else None

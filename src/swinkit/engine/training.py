@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -39,6 +40,9 @@ class Training:
     betas: tuple[float, float] = (0.9, 0.999)
     layer_decay: float = 1.0
     """Factor on the rate for every layer further from the output; 1: none."""
+    freeze: int | None = None
+    """Stages of the backbone that are not trained, with the stem before them, say of a model that starts from trained
+    weights; 0: the stem alone; None: everything is trained. What is frozen keeps its stochastic depth off."""
     warmup: float = 0.05
     """Steps of linear warm-up; below 1, that fraction of the run."""
     schedule: Schedule = "cosine"
@@ -58,8 +62,8 @@ class Training:
     """Steps between checkpoints; None: with every evaluation. The best one is always saved."""
     keep: int = 2
     """Newest checkpoints to keep beside the best one."""
-    workers: int = 2
-    """Loader processes of each training process."""
+    workers: int | None = None
+    """Loader processes of each training process; None: as many as do not compete with it, see `loaders`."""
     processes: int = 1
     seed: int = 0
     device: str = "auto"
@@ -74,9 +78,9 @@ class Training:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ConfigError(f"training.{name}: wanted a whole number of at least 1, got {value!r}")
-        for name in ("workers", "seed"):
+        for name in ("workers", "seed", "freeze"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 0:
+            if (value is None and name == "seed") or (value is not None and (not isinstance(value, int) or value < 0)):
                 raise ConfigError(f"training.{name}: wanted a whole number of at least 0, got {value!r}")
         for name in ("epochs", "rate", "clip", "power"):
             value = getattr(self, name)
@@ -132,7 +136,21 @@ class Training:
             return step % every == 0
         return step * self.batch // samples > (step - 1) * self.batch // samples
 
+    def loaders(self, device: str) -> int:
+        """Loader processes for each training process on that type of device: `workers`, or two.
+
+        Training on the CPU takes the cores that loaders would need, so there it is two at most and leaves it two.
+        """
+        if self.workers is not None:
+            return self.workers
+        return 2 if device != "cpu" else max(0, min(2, cores() // self.processes - 2))
+
     def fingerprint(self) -> dict[str, Any]:
         """The settings that change the numbers of a run, as plain JSON values: a resume must have the same ones."""
         values = {name: value for name, value in asdict(self).items() if name not in _FREE}
         return {**values, "betas": list(self.betas)}
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,6 +13,8 @@ from swinkit.backbone.config import Convolutions, Patches, Stem
 from swinkit.layers.stem import ConvolutionStem, PatchStem, TokenStem
 from swinkit.types import Levels, Window
 
+_SPARED = (".attention.bias.", ".attention.distance.", "log_scale", "marker_bias")
+
 HeadFactory = Callable[[Levels], nn.Module]
 """Makes the head for a pyramid; the head takes (features, valid, size of the grid)."""
 
@@ -27,12 +29,14 @@ class Model(nn.Module):
         super().__init__()
         outputs = tuple(range(len(config.depths))) if outputs is None else outputs
         self.config = config
+        self.stem = _stem(config.stem, config.width)
+        self.backbone = Swin(config, outputs)
         self.levels = Levels(
             channels=tuple(config.channels[i] for i in outputs), strides=tuple(config.strides[i] for i in outputs)
         )
-        self.stem = _stem(config.stem, config.width)
-        self.backbone = Swin(config, outputs)
         self.head = head(self.levels)
+        self.frozen: int | None = None
+        """Stages that are not trained; see `freeze`."""
 
     def forward(self, grid: Num[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None) -> Any:
         """The head's output. `valid` marks the cells that each sample has, where samples were padded to a common
@@ -55,6 +59,39 @@ class Model(nn.Module):
             )
         return self.backbone(*self.stem(grid, valid))
 
+    def freeze(self, stages: int | None) -> None:
+        """Train neither the stem nor the first `stages` stages from here on; None takes that back.
+
+        0 freezes the stem alone. The merging before a stage belongs to it, the norm of its features too. What is frozen
+        takes no gradient and stays in evaluation mode, so that stochastic depth does not disturb features that nothing
+        learns to repair (as mmseg's `frozen_stages`).
+
+        Raises:
+            ValueError: the model has fewer stages.
+        """
+        count = len(self.backbone.stages)
+        if stages is not None and not 0 <= stages <= count:
+            raise ValueError(f"{stages} stages cannot be frozen, the model has {count}: give 0 to {count}")
+        for part in self._frozen():
+            part.requires_grad_(True)
+        self.frozen = stages
+        for part in self._frozen():
+            part.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Model:
+        """As every module's; frozen parts stay in evaluation mode."""
+        super().train(mode)
+        for part in self._frozen():
+            part.eval()
+        return self
+
+    def _frozen(self) -> list[nn.Module]:
+        if self.frozen is None:
+            return []
+        norms = [norm for stage, norm in self.backbone.norms.items() if int(stage) < self.frozen]
+        return [self.stem, *self.backbone.stages[: self.frozen], *norms]
+
     def parameter_groups(self) -> list[tuple[str, int, bool]]:
         """(name, depth, decays) of every parameter: depth 0 is the stem, then one a block, the head last.
 
@@ -71,9 +108,7 @@ class Model(nn.Module):
                 depth = first[stage] + (int(parts[4]) if parts[3] == "blocks" else 0)
             else:
                 depth = first[-1]
-            kept = (
-                parameter.ndim <= 1 or ".attention.bias." in name or name.endswith(("log_scale", "stem.table.weight"))
-            )
+            kept = parameter.ndim <= 1 or any(part in name for part in _SPARED) or name == "stem.table.weight"
             groups.append((name, depth, not kept))
         return groups
 

@@ -69,3 +69,6 @@ class Recipe:
                 f"model.name: {self.model.name!r} is for grids of {rank} axes, the data has {self.modality.rank}: "
                 "`swinkit models` shows every model's rank"
             )
+        stages, freeze = len(self.model.config().depths), self.training.freeze
+        if freeze is not None and freeze > stages:
+            raise ConfigError(f"training.freeze: {freeze} stages, {self.model.name!r} has {stages}: give 0 to {stages}")
