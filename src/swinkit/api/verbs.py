@@ -29,7 +29,8 @@ def build(name: str, **changes: Any) -> Model:
 
     Args:
         name: one that `swinkit models` lists.
-        changes: `classes` of the linear head, `channels` of the input, and any field of the backbone's configuration.
+        changes: `classes` of the linear head, or `outputs=(1, 3)`, the stages whose features the model returns instead;
+            `channels` of the input, and any field of the backbone's configuration.
 
     Raises:
         ConfigError: no such model or field; names the nearest that exists.
@@ -42,10 +43,12 @@ def load(source: Path | str, **changes: Any) -> Model:
 
     Args:
         source: a run folder (its best weights) or a weight file in any layout that swinkit knows.
-        changes: for a weight file: what the tensors alone do not tell, say `window`.
+        changes: for a weight file: what is wanted (`outputs`, `classes`, `rows`, `changes={"window": 12}`), and what
+            its tensors do not tell, say the `window` of its training; see `swinkit.models.load_reported`.
 
     Raises:
-        CheckpointError: the file is damaged, or of no known layout.
+        CheckpointError: the file is damaged, of no known layout, or of another architecture than wanted.
+        ConfigError: what is wanted does not exist.
     """
     if RunFolder(Path(source)).holds_run:
         if changes:

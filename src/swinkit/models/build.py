@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import torch
 
-from swinkit.backbone import ALIASES, SIZES, Size
+from swinkit.backbone import ALIASES, SIZES, Size, SwinConfig
 from swinkit.files import ConfigError, did_you_mean
+from swinkit.heads.features import Features
 from swinkit.heads.linear import PooledLinear
 from swinkit.models.model import HeadFactory, Model
 
@@ -23,25 +25,57 @@ def find_size(name: str) -> Size:
     return SIZES[name]
 
 
-def build(name: str, head: HeadFactory | None = None, **changes: Any) -> Model:
+def build(name: str, head: HeadFactory | None = None, *, outputs: Sequence[int] | None = None, **changes: Any) -> Model:
     """Fresh weights for a named size.
 
-    `head` makes the head (default: a linear classifier with the published number of classes, or `classes=`).
-    `changes` replace
-    fields of `SwinConfig`; `channels=` changes the stem's input channels. ConfigError names an unknown size or field.
+    Args:
+        head: makes the head; by default a linear classifier with the published number of classes, or `classes=`.
+        outputs: the stages whose features the head sees, counted from 0; without `head` the model returns them.
+        changes: fields of `SwinConfig` to replace; `channels=` changes the stem's input channels.
+
+    Raises:
+        ConfigError: no such size, field or stage.
     """
     size = find_size(name)
-    classes = changes.pop("classes", size.classes)
+    classes = changes.pop("classes", None)
     config = change(size, **changes).config
-    if head is None:
-        last = len(config.depths) - 1
-        return Model(config, lambda levels: PooledLinear(levels.channels[-1], classes), outputs=(last,))
-    return Model(config, head)
+    if head is not None:
+        return assemble(config, head, outputs)
+    if outputs is None:
+        return classifier(config, size.classes if classes is None else classes)
+    one_answer(outputs, classes)
+    return assemble(config, Features, outputs)
+
+
+def assemble(config: SwinConfig, head: HeadFactory, outputs: Sequence[int] | None = None) -> Model:
+    """A model with that head on those stages; ConfigError where there are no such stages."""
+    try:
+        return Model(config, head, None if outputs is None else tuple(outputs))
+    except ValueError as error:
+        raise ConfigError(f"model: {error}") from error
+
+
+def classifier(config: SwinConfig, classes: int) -> Model:
+    """A model with a linear classifier on the coarsest map."""
+    return Model(config, lambda levels: PooledLinear(levels.channels[-1], classes), outputs=(len(config.depths) - 1,))
+
+
+def one_answer(outputs: Sequence[int] | None, classes: int | None) -> None:
+    """ConfigError where both features and classes are asked for."""
+    if outputs is not None and classes is not None:
+        raise ConfigError(f"outputs={outputs} gives features and classes={classes} a classifier: ask for one of them")
 
 
 def change(size: Size, **changes: Any) -> Size:
     """The size with fields of its configuration replaced, checked."""
-    config = size.config
+    return replace(size, config=changed(size.config, **changes))
+
+
+def changed(config: SwinConfig, **changes: Any) -> SwinConfig:
+    """The configuration with fields replaced, checked.
+
+    `channels` are the stem's. `window` and `bias_window` may also be a number, a size an axis, or one of these a stage.
+    """
     known = [f.name for f in fields(config)] + ["channels"]
     for key in changes:
         if key not in known:
@@ -52,9 +86,20 @@ def change(size: Size, **changes: Any) -> Size:
             raise ConfigError(f"model: stem {config.stem.kind!r} has no input channels to change")
         changes["stem"] = replace(config.stem, channels=channels)  # pyright: ignore[reportCallIssue]
     try:
-        return replace(size, config=replace(config, **changes))
+        for key in {"window", "bias_window"} & set(changes):
+            changes[key] = _rows(changes[key], config.rank)
+        return replace(config, **changes)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"model: {error}") from error
+
+
+def _rows(value: Any, rank: int) -> Any:
+    """Windows as the configuration has them: rows of one size an axis."""
+    if value is None:
+        return None
+    if isinstance(value, int) or (len(value) == rank and all(isinstance(size, int) for size in value)):
+        value = [value]
+    return tuple((row,) * rank if isinstance(row, int) else tuple(row) for row in value)
 
 
 def count(model: torch.nn.Module) -> int:
