@@ -14,24 +14,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from swinkit.engine import (
-    Checkpoints,
-    Evaluated,
-    State,
-    Step,
-    evaluate,
-    fit,
-    pick_device,
-    read_weights,
-)
-from swinkit.engine import (
-    train as run_events,
-)
+from swinkit.engine import Checkpoints, Evaluated, State, Step, evaluate, fit, pick_device, read_weights
 from swinkit.models import prepare_training
 from swinkit.recipes import Recipe
 from swinkit.recipes import train as train_recipe
 from swinkit.recipes.folder import RunFolder, fingerprint
-from swinkit.recipes.parts import loader, make_model, open_data
+from swinkit.recipes.parts import events, loader, make_model, open_data
 
 EVALUATIONS = 5
 """On the validation split, evenly spread over a run; the best one's weights are kept."""
@@ -106,19 +94,10 @@ def train_control(recipe: Recipe, make: Callable[[], nn.Module], out: Path) -> T
     data, validation = open_data(recipe, "train"), open_data(recipe, "val")
     torch.manual_seed(training.seed)
     state = State(make(), training, samples=len(data), device=device)
-    model = prepare_training(state.model, recompute=training.recompute, compile=training.compile)
     checkpoints = Checkpoints(out / "checkpoints", fingerprint={**fingerprint(recipe), "control": str(state.model)})
     begun = time.perf_counter()
     with checkpoints.lock():
-        events = run_events(
-            model,
-            recipe.task,
-            loader(recipe, data),
-            state,
-            validation=loader(recipe, validation),
-            checkpoints=checkpoints,
-        )
-        for event in events:
+        for event in events(recipe, state, data, validation, checkpoints=checkpoints):
             if isinstance(event, Step) and (event.step % max(1, event.total // 50) == 0):
                 seconds = time.perf_counter() - begun
                 say(f"control: step {event.step} of {event.total}, loss {event.loss:.4f}, {seconds:.0f} s")

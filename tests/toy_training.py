@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swinkit.engine import Loader, State, Training
+from swinkit.engine import Checkpoints, Event, Interruption, Loader, State, Training, train
 from swinkit.files import DataError
 from swinkit.types import Batch, LabelMap, Record, Sample
 
@@ -172,3 +172,17 @@ class Setting:
         """The state before the first step."""
         torch.manual_seed(self.training.seed)
         return State(Toy(dropout=self.dropout), self.training, samples=len(self.dataset))
+
+    def events(
+        self, checkpoints: Checkpoints | None = None, interruption: Interruption | None = None
+    ) -> Iterator[Event]:
+        """What happens from where the state is; the caller holds the lock of the checkpoints."""
+        return train(
+            self.state.model,
+            self.task,
+            self.loader,
+            self.state,
+            validation=self.validation,
+            checkpoints=checkpoints,
+            interruption=interruption,
+        )

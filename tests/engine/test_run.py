@@ -5,28 +5,15 @@ from __future__ import annotations
 import torch
 from toy_training import Setting
 
-from swinkit.engine import Checkpoints, Counted, Evaluated, Saved, Step, Stopped, read_weights, train
+from swinkit.engine import Checkpoints, Counted, Evaluated, Saved, Step, Stopped, read_weights
 
 
 def events(setting: Setting, folder=None) -> list:
-    checkpoints = Checkpoints(folder, fingerprint={}, keep=1) if folder else None
-
-    def run() -> list:
-        return list(
-            train(
-                setting.state.model,
-                setting.task,
-                setting.loader,
-                setting.state,
-                validation=setting.validation,
-                checkpoints=checkpoints,
-            )
-        )
-
-    if checkpoints is None:
-        return run()
+    if folder is None:
+        return list(setting.events())
+    checkpoints = Checkpoints(folder, fingerprint={}, keep=1)
     with checkpoints.lock():
-        return run()
+        return list(setting.events(checkpoints))
 
 
 def test_events_come_in_order(tmp_path):

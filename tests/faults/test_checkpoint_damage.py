@@ -20,21 +20,11 @@ FILES = ("model.safetensors", "average.safetensors", "optimiser.safetensors", "s
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
     """A run with two checkpoints of different steps."""
-    from swinkit.engine import train
-
     folder = tmp_path_factory.mktemp("trained")
     setting = Setting({"steps": 4, "evaluate_every": 2})
     checkpoints = Checkpoints(folder, fingerprint=KEY)
     with checkpoints.lock():
-        for _ in train(
-            setting.state.model,
-            setting.task,
-            setting.loader,
-            setting.state,
-            validation=setting.validation,
-            checkpoints=checkpoints,
-        ):
-            pass
+        assert len(list(setting.events(checkpoints))) > 4
     assert sorted(path.name for path in (folder / "step-4").iterdir()) == sorted(FILES)
     return folder
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from toy_training import Paint, Setting, Stripes
 
-from swinkit.engine import Checkpoints, Evaluated, Interruption, Step, Stopped, train
+from swinkit.engine import Checkpoints, Evaluated, Interruption, Step, Stopped
 from swinkit.files import CheckpointError, NonFinite
 
 KEY = {"model": "toy", "classes": 3}
@@ -29,16 +29,7 @@ def follow(folder: Path, setting: Setting, *, leave: int = 0, kill: tuple[str, i
     with Interruption() as interruption, checkpoints.lock():
         if (last := checkpoints.last()) is not None:
             checkpoints.load(last, setting.state)
-        events = train(
-            setting.state.model,
-            setting.task,
-            setting.loader,
-            setting.state,
-            validation=setting.validation,
-            checkpoints=checkpoints,
-            interruption=interruption,
-        )
-        for event in events:
+        for event in setting.events(checkpoints, interruption):
             if isinstance(event, Step):
                 seen.append((event.step, event.loss.hex(), event.grad_norm.hex(), event.rate, event.ids))
             elif isinstance(event, Evaluated):
@@ -192,7 +183,7 @@ def test_what_is_not_finite_is_never_saved(tmp_path):
     with checkpoints.lock():
         for part in ("model", "average", "optimiser"):
             fresh = Setting({"steps": 3})
-            for _ in zip(range(2), train(fresh.state.model, fresh.task, fresh.loader, fresh.state), strict=False):
+            for _ in zip(range(2), fresh.events(), strict=False):
                 pass
             parameter = next(fresh.state.model.parameters())
             broken = {

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from swinkit.layers.norm import LayerNorm
 from swinkit.layers.stem import CONVOLUTION
+from swinkit.types import Levels
 
 TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 BATCH_NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -58,16 +59,17 @@ class Classifier(nn.Module):
 
 
 class Auxiliary(nn.Module):
-    """A classifier on an inner map, only to train that better: convolution, dropout, classifier (mmseg's FCNHead)."""
+    """A classifier on the last level but one, only to train that better: convolution, dropout, classifier (mmseg's
+    FCNHead)."""
 
-    def __init__(self, rank: int, inputs: int, channels: int, classes: int, *, batch_norm: bool) -> None:
+    def __init__(self, levels: Levels, channels: int, classes: int, *, batch_norm: bool) -> None:
         super().__init__()
-        self.conv = ConvNorm(rank, inputs, channels, 3, batch_norm=batch_norm)
-        self.dropout = DROPOUT[rank](0.1)
-        self.classifier = Classifier(rank, channels, classes)
+        self.conv = ConvNorm(levels.rank, levels.channels[-2:][0], channels, 3, batch_norm=batch_norm)
+        self.dropout = DROPOUT[levels.rank](0.1)
+        self.classifier = Classifier(levels.rank, channels, classes)
 
-    def forward(self, x: Float[Tensor, "b inputs *space"]) -> Float[Tensor, "b classes *space"]:
-        return self.classifier(self.dropout(self.conv(x)))
+    def forward(self, features: Sequence[Float[Tensor, "b _ ..."]]) -> Float[Tensor, "b classes ..."]:
+        return self.classifier(self.dropout(self.conv(features[-2:][0])))
 
 
 def blank(x: Float[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None) -> Float[Tensor, "b c *space"]:

@@ -43,9 +43,7 @@ class FPN(nn.Module):
         self.laterals = nn.ModuleList([CONVOLUTION[rank](inputs, channels, 1) for inputs in levels.channels])
         self.smooth = ConvNorm(rank, channels, channels, 3)
         self.classifier = Classifier(rank, channels, classes, detail=detail, prior=prior)
-        self.auxiliary = (
-            Auxiliary(rank, levels.channels[-2:][0], auxiliary, classes, batch_norm=False) if auxiliary else None
-        )
+        self.auxiliary = Auxiliary(levels, auxiliary, classes, batch_norm=False) if auxiliary else None
 
     def forward(
         self,
@@ -61,5 +59,5 @@ class FPN(nn.Module):
             top = finer + stretch(top, tuple(finer.shape[2:]), factors)
         output = {"logits": self.classifier(self.smooth(blank(top, masks[0])))}
         if self.training and self.auxiliary is not None:
-            output["auxiliary"] = self.auxiliary(features[-2:][0])
+            output["auxiliary"] = self.auxiliary(features)
         return output

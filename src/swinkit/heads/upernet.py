@@ -52,9 +52,7 @@ class UPerNet(nn.Module):
         self.fuse = ConvNorm(rank, len(levels.channels) * channels, channels, 3, batch_norm=True)
         self.dropout = DROPOUT[rank](0.1)
         self.classifier = Classifier(rank, channels, classes, prior=prior)
-        self.auxiliary = (
-            Auxiliary(rank, levels.channels[-2:][0], auxiliary, classes, batch_norm=True) if auxiliary else None
-        )
+        self.auxiliary = Auxiliary(levels, auxiliary, classes, batch_norm=True) if auxiliary else None
 
     def forward(
         self,
@@ -78,7 +76,7 @@ class UPerNet(nn.Module):
         fused = self.fuse(torch.cat([resize(x, finest) for x in maps], 1))
         output = {"logits": self.classifier(self.dropout(fused))}
         if self.training and self.auxiliary is not None:
-            output["auxiliary"] = self.auxiliary(features[-2:][0])
+            output["auxiliary"] = self.auxiliary(features)
         return output
 
     def _context(self, x: Tensor) -> Tensor:

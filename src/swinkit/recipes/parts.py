@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from swinkit.engine import Loader
+from swinkit.engine import Checkpoints, Event, Interruption, Loader, State, pick_device, train
 from swinkit.files import ConfigError
-from swinkit.models import Model, build
+from swinkit.models import Model, build, prepare_training
 from swinkit.recipes.layouts import open_split
 from swinkit.recipes.recipe import Recipe
 from swinkit.types import Dataset, Layout, Record
@@ -67,8 +68,31 @@ def open_data(recipe: Recipe, split: str, layout: Layout | None = None) -> Datas
 def loader(recipe: Recipe, data: Dataset, **changes: Any) -> Loader:
     """Reads a data set as the recipe says."""
     training = recipe.training
-    settings = {"batch": training.batch, "seed": training.seed, "workers": training.workers, **changes}
+    workers = training.loaders(pick_device(training.device).type)
+    settings = {"batch": training.batch, "seed": training.seed, "workers": workers, **changes}
     return Loader(dataset=data, modality=recipe.modality, **settings)
+
+
+def events(
+    recipe: Recipe,
+    state: State,
+    data: Dataset,
+    validation: Dataset,
+    *,
+    checkpoints: Checkpoints,
+    interruption: Interruption | None = None,
+) -> Iterator[Event]:
+    """What happens when `state` is trained on from where it is, as the recipe says; see `engine.train`."""
+    training = recipe.training
+    return train(
+        prepare_training(state.model, recompute=training.recompute, compile=training.compile),
+        recipe.task,
+        loader(recipe, data),
+        state,
+        validation=loader(recipe, validation),
+        checkpoints=checkpoints,
+        interruption=interruption,
+    )
 
 
 def _names(classes: Any) -> str:

@@ -13,12 +13,10 @@ from typing import Any
 import torch
 
 from swinkit.engine import Counted, Interruption, State, Stopped, World, launch, pick_device
-from swinkit.engine import train as events_of
-from swinkit.models import prepare_training
 from swinkit.recipes.environment import environment
 from swinkit.recipes.folder import RunFolder, free_folder
 from swinkit.recipes.following import drain, follow
-from swinkit.recipes.parts import first, loader, make_model, open_data, start_from
+from swinkit.recipes.parts import events, first, make_model, open_data, start_from
 from swinkit.recipes.progress import Display
 from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.runs import Run
@@ -94,12 +92,12 @@ def carry_out(order: Order) -> None:
 
 
 def _work(world: World, order: Order) -> Stopped:
-    recipe, training = order.recipe, order.recipe.training
-    device = pick_device(training.device, world)
+    recipe = order.recipe
+    device = pick_device(recipe.training.device, world)
     data, validation = (first(open_data(recipe, split), order.few) for split in ("train", "val"))
     model = make_model(recipe)
     keys = start_from(model, recipe) if order.start is None else None
-    state = State(model, training, samples=len(data), device=device)
+    state = State(model, recipe.training, samples=len(data), device=device)
     checkpoints = order.folder.checkpoints(recipe)
     with ExitStack() as stack:
         interruption = stack.enter_context(Interruption())
@@ -107,22 +105,13 @@ def _work(world: World, order: Order) -> Stopped:
             stack.enter_context(checkpoints.lock())
         if order.start is not None:
             checkpoints.load(order.start, state)
-        prepared = prepare_training(model, recompute=training.recompute, compile=training.compile)
-        events = events_of(
-            prepared,
-            recipe.task,
-            loader(recipe, data),
-            state,
-            validation=loader(recipe, validation),
-            checkpoints=checkpoints,
-            interruption=interruption,
-        )
+        happening = events(recipe, state, data, validation, checkpoints=checkpoints, interruption=interruption)
         if not world.main:
-            return drain(events)
+            return drain(happening)
         display = stack.enter_context(Display(recipe.task.metrics().main, quiet=order.quiet))
         if keys is not None:
             display.say(str(keys))
-        return follow(events, order.folder, state, display)
+        return follow(happening, order.folder, state, display)
 
 
 def _environment(recipe: Recipe) -> dict[str, Any]:
