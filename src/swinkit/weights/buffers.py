@@ -56,7 +56,7 @@ def effective_shift(space: Window, window: Window, small_map: str) -> Window:
     fits = [s <= w for s, w in zip(space, window, strict=True)]
     if small_map == "shrink_block" and any(fits):
         return (0,) * len(window)
-    return tuple(0 if f and small_map == "shrink" else w // 2 for f, w in zip(fits, window, strict=True))
+    return tuple(0 if f and small_map in ("shrink", "pad_still") else w // 2 for f, w in zip(fits, window, strict=True))
 
 
 def window_of_index(value: Tensor, rank: int) -> Window | None:

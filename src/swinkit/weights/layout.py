@@ -44,6 +44,8 @@ class Layout:
     They are told where no other layout fits."""
     wrapper: str | None = None
     """The key under which a `.pth` of this layout holds its tensors."""
+    ranks: tuple[int, ...] = (1, 2, 3)
+    """How many axes the source's grids have; a file of another rank is of another layout with the same names."""
     small_map: SmallMap
     """Design S3, as the source computes."""
     pad_tokens: PadTokens

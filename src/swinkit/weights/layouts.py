@@ -7,8 +7,12 @@ from swinkit.weights.layout import Layout
 from swinkit.weights.microsoft import MICROSOFT
 from swinkit.weights.native import NATIVE
 from swinkit.weights.timm import TIMM, TIMM_OLD
+from swinkit.weights.torchvision import SWIN3D, TORCHVISION
+from swinkit.weights.video_swin import VIDEO_SWIN
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (MICROSOFT, TIMM, TIMM_OLD, NATIVE)}
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout for layout in (MICROSOFT, TIMM, TIMM_OLD, TORCHVISION, SWIN3D, VIDEO_SWIN, NATIVE)
+}
 """Every layout that is read and written. Where files of two look alike, the first is taken."""
 
 

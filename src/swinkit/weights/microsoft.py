@@ -52,6 +52,7 @@ MICROSOFT = Layout(
     written={"v1": ("index", "mask"), "v2": ("coordinates", "index", "mask")},
     refused=REFUSED,
     wrapper="model",
+    ranks=(2,),
     # A block whose shorter side fits in a window shifts no axis (SwinTransformerBlock.__init__). Padding never occurs
     # there: sizes that would need it are refused, so its weights know only real tokens, which is what masking keeps.
     small_map="shrink_block",

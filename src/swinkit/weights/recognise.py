@@ -119,7 +119,7 @@ def _behind(prefix: str, state: Mapping[str, Tensor], layout: Layout) -> Match:
         buffers=buffers,
         leftovers=tuple(name for name in rest if name not in inside),
         missing=(*sorted(wanted - set(places)), *(f"parts of {name}" for name in parts)),
-        strange=(*inside, *_misplaced(places)),
+        strange=(*inside, *_misplaced(places), *_of_other_rank(places, state, layout)),
     )
 
 
@@ -136,6 +136,13 @@ def _misplaced(places: Mapping[str, list[Move]]) -> list[str]:
             strange += [move.theirs] if move.place in seen else []
             seen.add(move.place)
     return strange
+
+
+def _of_other_rank(places: Mapping[str, list[Move]], state: Mapping[str, Tensor], layout: Layout) -> list[str]:
+    """The filters of the stem, where their grid has not as many axes as grids of this layout."""
+    filters = {move.theirs: state[move.theirs].ndim - 2 for move in places.get("stem.projection.weight", ())}
+    others = {1, 2, 3}.difference(layout.ranks)
+    return [f"{name} of {axes} axes" for name, axes in filters.items() if axes in others]
 
 
 def _refusal(state: Mapping[str, Tensor], found: Match) -> tuple[str, str] | None:

@@ -19,6 +19,7 @@ TIMM = Layout(
     buffers=BUFFERS,  # some still stood in the files of 0.8.17 to 0.9.0
     written={"v1": (), "v2": ()},
     refused=REFUSED,
+    ranks=(2,),
     # Window and shift are cut axis by axis (_calc_window_shift); padded tokens are keys (_attn masks only the shift).
     # timm pads after rolling, which mixes far rows and is not repeated: at sizes that need padding, shifted blocks
     # agree with torchvision instead.

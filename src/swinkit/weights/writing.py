@@ -40,9 +40,14 @@ def write(
         size: input cells along each axis (or one number), for layouts that save shift masks.
 
     Raises:
-        CheckpointError: the layout has no place for a tensor, or a size is needed.
+        CheckpointError: the layout has no place for such a model or for a tensor, or a size is needed.
     """
     layout = find(layout)
+    if config.rank not in layout.ranks or config.version not in layout.written:
+        raise CheckpointError(
+            f"the {layout.name} layout has no models of rank {config.rank} and version {config.version}: "
+            "write the swinkit layout, or another one that has"
+        )
     back = origin if origin is not None and origin.layout == layout.name else None
     place = layout.place(config.version) if back is None else back.place
     table, kept = layout.table(len(config.depths), config.version, place), leftovers or {} if back is not None else {}
