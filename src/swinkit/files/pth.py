@@ -1,186 +1,157 @@
-"""What can be known of a `.pth` file without opening it as torch does: its zip directory and its pickle's words."""
+"""Reading a `.pth` without unpickling it.
+
+A checkpoint from a stranger may hold any program as a pickle, and torch's `weights_only` reader, which filters what a
+pickle may do, has been broken before (CVE-2025-32434, CVE-2026-24747). So no unpickler takes part here, torch's
+included. A file that torch.save wrote of tensors by name is a zip of raw storages and one small pickle that says which
+storage, shape and stride each name has. `archive` finds the records, a child process with limits reads the pickle as
+data (`listing`), and the tensors are made here as views of the mapped file, after every number has been held against
+the records. Nothing is copied, and a listing that would take much memory or time takes it from the child alone.
+"""
 
 from __future__ import annotations
 
-import pickletools
-import zipfile
-from collections import OrderedDict
-from collections.abc import Iterable
+import json
+import mmap
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
+import torch
+from torch import Tensor
+
+from swinkit.files import listing
+from swinkit.files.archive import DamagedArchive, Record, content, records
 from swinkit.files.errors import CheckpointError
 
-PICKLE_BYTES = 64 << 20
-RECORDS = 100_000
+Tree: TypeAlias = dict[str, "Tensor | Tree"]
+"""Tensors by name, in dictionaries of any depth; whatever else a file holds is left out."""
 
-WORDS = frozenset(
-    "PROTO STOP MARK GLOBAL REDUCE NEWOBJ BUILD BINPERSID EMPTY_DICT EMPTY_LIST EMPTY_TUPLE EMPTY_SET TUPLE TUPLE1 "
-    "TUPLE2 TUPLE3 SETITEM SETITEMS APPEND APPENDS NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT "
-    "BINUNICODE SHORT_BINSTRING BINPUT LONG_BINPUT BINGET LONG_BINGET".split()
+CONVERT = (
+    "where you trust the file, save its state_dict alone: torch.save({'model': state_dict}, NEW), or with "
+    "safetensors.torch.save_file"
 )
-"""The pickle operations of a protocol-2 `torch.save`; a file with any other was not written by it."""
+SECONDS = 60
+"""Of waiting for the child; its own limit is on processor time."""
+AXES = 16
+TIMES = 4
+"""Tensors may share storages, but not claim more bytes than so many times the file's."""
 
-STORAGES = {
-    **dict.fromkeys(("torch.ByteStorage", "torch.CharStorage", "torch.BoolStorage", "torch.storage.UntypedStorage"), 1),
-    **dict.fromkeys(("torch.ShortStorage", "torch.HalfStorage", "torch.BFloat16Storage"), 2),
-    **dict.fromkeys(("torch.IntStorage", "torch.FloatStorage"), 4),
-    **dict.fromkeys(("torch.LongStorage", "torch.DoubleStorage"), 8),
+KINDS = {
+    "Byte": torch.uint8,
+    "Char": torch.int8,
+    "Bool": torch.bool,
+    "Short": torch.int16,
+    "Half": torch.float16,
+    "BFloat16": torch.bfloat16,
+    "Int": torch.int32,
+    "Float": torch.float32,
+    "Long": torch.int64,
+    "Double": torch.float64,
 }
-"""Bytes of one element."""
-
-TENSOR_PARTS = frozenset(STORAGES) | {
-    "collections.OrderedDict",
-    "torch._utils._rebuild_tensor_v2",
-    "torch._utils._rebuild_parameter",
-    "torch.Size",
-    "torch.device",
-    "_codecs.encode",
-    *[f"torch.{kind}" for kind in ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64")],
-    *("torch.uint8", "torch.bool"),
-}
-"""What tensors by name are made of. Deliberately fewer than torch allows: no bytearray(n), no quantised, no sparse."""
-
-BELONGINGS = frozenset(
-    {
-        "argparse.Namespace",  # timm, DETR and FAIR training scripts: 'args'
-        "yacs.config.CfgNode",  # microsoft/Swin-Transformer main.py: 'config'
-        "numpy.core.multiarray.scalar",  # best metrics
-        "numpy._core.multiarray.scalar",
-        "numpy.dtype",
-    }
-)
-"""Settings and scores that training scripts save beside the weights. Empty stand-ins take their place."""
-
-CONVERT = "where you trust the file, save its state_dict alone: torch.save({'model': state_dict}, NEW)"
 
 
-def check_pth(path: Path, size: int) -> frozenset[str]:
-    """Raise CheckpointError unless the file looks like tensors by name; returns the belongings that need stand-ins."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            records = archive.infolist()
-            _check_records(path, size, records)
-            (listing,) = [record for record in records if _inside(record) == "data.pkl"]
-            text = archive.read(listing)
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: not a whole torch file ({error}); download or write it again") from error
-    names, claims = _read_listing(path, text)
-    strange = sorted(names - TENSOR_PARTS - BELONGINGS)
-    if strange:
-        raise CheckpointError(
-            f"{path}: its pickle asks for {', '.join(strange[:3])}, which is no part of a tensor; {CONVERT}"
-        )
-    _check_claims(path, claims, {_inside(record): record.file_size for record in records})
-    return names & BELONGINGS
+def read_pth(path: Path, file: BinaryIO, size: int) -> Tree:
+    """The tensors of an open file, mapped: changes to them stay in memory, and the file must not be written into.
 
-
-def standing_in(names: Iterable[str]) -> list[Any]:
-    """Pairs for `torch.serialization.safe_globals`: what to build in place of each of `names`, which is nothing."""
-    return [(_Nothing if name.startswith("numpy.") else _NothingByName, name) for name in names]
-
-
-class _Nothing:
-    """Takes whatever an object would have been made from, and keeps none of it."""
-
-    def __new__(cls, *_: object) -> _Nothing:
-        return object.__new__(cls)
-
-    def __init__(self, *_: object) -> None: ...
-
-    def __setstate__(self, state: object) -> None: ...
-
-
-class _NothingByName:
-    """The same for objects that are filled as dictionaries are: torch fills only dictionaries."""
-
-    def __new__(cls, *_: object) -> Any:
-        return OrderedDict()
-
-
-def _inside(record: zipfile.ZipInfo) -> str:
-    return record.filename.partition("/")[2]
-
-
-def _check_records(path: Path, size: int, records: list[zipfile.ZipInfo]) -> None:
-    def need(condition: bool, what: str) -> None:
-        if not condition:
-            raise CheckpointError(f"{path}: not a file that torch.save writes ({what}); download or write it again")
-
-    need(0 < len(records) <= RECORDS, f"{len(records)} records")
-    names = [record.filename for record in records]
-    need(len(set(names)) == len(names), "two records of one name")
-    need(len({name.partition("/")[0] for name in names}) == 1, "more than one folder inside")
-    need(not any({"..", ""} & set(name.split("/")) or "\\" in name for name in names), "a path that leaves it")
-    need(all(record.compress_type == zipfile.ZIP_STORED for record in records), "compressed records")
-    need(not any(record.flag_bits & 0x1 for record in records), "encrypted records")
-    need(all(record.compress_size == record.file_size for record in records), "records of two sizes")
-    need(sum(record.file_size for record in records) <= size, "records larger than the file")
-    listings = [record for record in records if _inside(record) == "data.pkl"]
-    need(len(listings) == 1, "no data.pkl")
-    need(listings[0].file_size <= PICKLE_BYTES, f"a listing of {listings[0].file_size} bytes")
-
-
-def _read_listing(path: Path, text: bytes) -> tuple[frozenset[str], list[Any]]:
-    """The globals that a pickle names, and its persistent ids: (storage, kind, record, device, number of elements).
-
-    A machine of the same stack and memory as pickle's that builds nothing: what would be made is None.
+    Raises:
+        CheckpointError: the file is damaged, was not written by torch.save, or holds more than tensors and settings.
     """
-    names: set[str] = set()
-    claims: list[Any] = []
-    stack: list[Any] = []
-    memory: dict[Any, Any] = {}
     try:
-        for word, argument, _ in pickletools.genops(text):
-            if word.name not in WORDS:
-                raise ValueError(f"operation {word.name}")
-            if word.name == "GLOBAL":
-                argument = str(argument).replace(" ", ".")
-                names.add(argument)
-            elif word.name == "BINPERSID":
-                claims.append(stack[-1])
-            _step(word.name, argument, stack, memory)
-    except (ValueError, IndexError, KeyError, EOFError) as error:
-        raise CheckpointError(f"{path}: its listing is not one that torch.save writes ({error!r})") from error
-    return frozenset(names), claims
+        found = records(file, size)
+        if "data.pkl" not in found or found["data.pkl"].size > listing.LISTING_BYTES:
+            raise DamagedArchive("no data.pkl, or one larger than any of weights")
+        order = found.get("byteorder")  # files before torch 2.1 have none
+        if order is not None and (order.size != 6 or content(file, order) != b"little"):
+            raise DamagedArchive("its numbers are not in the order of this machine")
+        text = content(file, found["data.pkl"])
+    except (DamagedArchive, OSError) as error:
+        raise CheckpointError(
+            f"{path}: not a whole file of torch.save ({error}); download it again, or {CONVERT}"
+        ) from error
+    answer = _ask(path, text)
+    if "refused" in answer:
+        raise CheckpointError(f"{path}: holds more than tensors, or is damaged ({answer['refused']}); {CONVERT}")
+    try:
+        return _build(answer, found, file, size)
+    except (ValueError, TypeError, KeyError, IndexError, RuntimeError, OverflowError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise CheckpointError(f"{path}: its tensors are not what the file holds ({reason}); {CONVERT}") from error
 
 
-_MARK = object()
-_TAKES = {
-    **dict.fromkeys(("TUPLE1", "BINPERSID", "BUILD", "APPEND"), 1),
-    **dict.fromkeys(("TUPLE2", "REDUCE", "NEWOBJ", "SETITEM"), 2),
-    "TUPLE3": 3,
-}
-_TO_MARK = ("TUPLE", "SETITEMS", "APPENDS")
+def _ask(path: Path, text: bytes) -> dict[str, Any]:
+    """What the child says of a pickle. It answers into a file, whose length a limit holds."""
+    command = [sys.executable, "-I", "-S", "-B", str(Path(listing.__file__))]
+    with tempfile.TemporaryFile() as answer:
+        try:
+            subprocess.run(command, input=text, stdout=answer, stderr=subprocess.DEVNULL, timeout=SECONDS, check=True)
+            answer.seek(0)
+            return json.loads(answer.read(listing.ANSWER_BYTES + 1))
+        except (subprocess.SubprocessError, ValueError) as error:
+            raise CheckpointError(
+                f"{path}: reading its listing took more memory or time than that of any weights; {CONVERT}"
+            ) from error
+        except OSError as error:
+            raise CheckpointError(
+                f"{path}: no process could be started to read it safely ({error.strerror}); convert it to safetensors"
+            ) from error
 
 
-def _step(word: str, argument: Any, stack: list[Any], memory: dict[Any, Any]) -> None:
-    taken: list[Any] = []
-    if word in _TO_MARK:
-        while (item := stack.pop()) is not _MARK:
-            taken.append(item)
-    for _ in range(_TAKES.get(word, 0)):
-        taken.append(stack.pop())
-    if word.startswith("TUPLE"):
-        stack.append(tuple(reversed(taken)))
-    elif word in ("REDUCE", "NEWOBJ", "BINPERSID"):
-        stack.append(None)
-    elif word == "MARK":
-        stack.append(_MARK)
-    elif word in ("BINPUT", "LONG_BINPUT"):
-        memory[argument] = stack[-1]
-    elif word in ("BINGET", "LONG_BINGET"):
-        stack.append(memory[argument])
-    elif word not in (*_TO_MARK, *_TAKES, "PROTO", "STOP"):
-        stack.append(argument)  # a constant, a global, or the beginning of a container
+def _build(answer: dict[str, Any], found: dict[str, Record], file: BinaryIO, size: int) -> Tree:
+    """The tensors of an answer, which is not trusted. ValueError and its like where it does not fit the records."""
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    storages = [_storage(mapped, kind, found[f"data/{record}"], count) for kind, record, count in answer["storages"]]
+    tree: Tree = {}
+    claimed = 0
+    _need(len(answer["tensors"]) > 0, "there are none")
+    for names, number, offset, shape, stride in answer["tensors"]:
+        value = _view(storages[_whole(number)], offset, shape, stride)
+        claimed += value.nbytes
+        _need(claimed <= TIMES * size, "together they claim more memory than the file has bytes")
+        inner = tree
+        for name in names[:-1]:
+            branch = inner.setdefault(name, {})
+            if isinstance(branch, Tensor):
+                raise ValueError(f"two values of the name {listing.shown(name)}")
+            inner = branch
+        _need(names[-1] not in inner, f"two values of the name {listing.shown(names[-1])}")
+        inner[names[-1]] = value
+    return tree
 
 
-def _check_claims(path: Path, claims: list[Any], sizes: dict[str, int]) -> None:
-    """Every storage must be as large as its record: torch maps the file and would read on into the next one."""
-    for claim in claims:
-        kind, record, elements = (
-            (claim[1], claim[2], claim[4]) if isinstance(claim, tuple) and len(claim) > 4 else ("", "", 0)
-        )
-        held = sizes.get(f"data/{record}", -1)
-        if kind not in STORAGES or not isinstance(elements, int) or elements * STORAGES[kind] != held:
-            raise CheckpointError(f"{path}: storage {record!r} claims {elements} elements, its record has {held} bytes")
+def _storage(mapped: mmap.mmap, kind: str, record: Record, count: Any) -> Tensor:
+    """All elements of a record, in one axis, where they lie in the mapped file."""
+    dtype = KINDS[kind]
+    _need(_whole(count) * dtype.itemsize == record.size, f"{count} elements in a record of {record.size} bytes")
+    if not count:
+        return torch.empty(0, dtype=dtype)
+    if record.first % dtype.itemsize:  # torch.save aligns its records; a zip that was packed again may not
+        return torch.frombuffer(mapped, dtype=torch.uint8, count=record.size, offset=record.first).clone().view(dtype)
+    return torch.frombuffer(mapped, dtype=dtype, count=count, offset=record.first)
+
+
+def _view(storage: Tensor, offset: Any, shape: Any, stride: Any) -> Tensor:
+    """A tensor that lies in its storage, with a place for each of its elements."""
+    _need(len(shape) == len(stride) <= AXES, "shape and stride differ in length, or are too long")
+    shape, stride, offset = [*map(_whole, shape)], [*map(_whole, stride)], _whole(offset)
+    last, elements = offset, 1
+    for n, step in zip(shape, stride, strict=True):
+        last, elements = last + (n - 1) * step, elements * n
+    _need(
+        elements <= len(storage) and (not elements or last < len(storage)),
+        "one claims more elements than its storage has",
+    )
+    return storage.as_strided(shape, stride, offset if elements else 0)
+
+
+def _whole(number: Any) -> int:
+    """A number of the file, where it counts something."""
+    if type(number) is not int or not 0 <= number < 1 << 62:
+        raise ValueError("a negative or odd number among sizes and places")
+    return number
+
+
+def _need(condition: bool, why: str) -> None:
+    if not condition:
+        raise ValueError(why)

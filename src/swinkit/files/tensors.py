@@ -1,38 +1,33 @@
-"""Read and write named tensors: safetensors, and the only place that opens a `.pth`.
+"""Read and write named tensors: safetensors, and the `.pth` of torch.save.
 
-Nothing in a file is run. A safetensors header is checked before anything is mapped. A `.pth` must be a stored (not
-compressed) zip whose pickle names only tensors and plain values; `swinkit.files.pth` looks at it before torch does.
-What comes back is checked once more: a tensor may not claim more memory than its file holds.
+Nothing in a file is run. A safetensors header is checked before anything is mapped; a `.pth` is never unpickled, not
+even by torch: `swinkit.files.pth` says how. Of neither kind a file takes more memory than it has bytes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import pickle
+import os
+import stat
 import uuid
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from swinkit.files.archive import shown
 from swinkit.files.atomic import TEMPORARY, sync_file, sync_folder
 from swinkit.files.errors import CheckpointError
-from swinkit.files.pth import CONVERT, check_pth, standing_in
+from swinkit.files.pth import Tree, read_pth
 
-Tree: TypeAlias = dict[str, "Tensor | Tree"]
-"""Tensors by name, in dictionaries of any depth; whatever else a file holds is left out."""
-
-HEADER_BYTES = 8 << 20
-TENSORS = 100_000
-DEPTH = 16
+HEADER_BYTES = 1 << 20  # as JSON it may take 27 times that in memory
+TENSORS, AXES, NAME_LENGTH = 10_000, 16, 300
 BYTES = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3"), 1),
     **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
@@ -55,24 +50,25 @@ class TensorFile:
 def read_tensors(path: Path | str) -> TensorFile:
     """Read a weight file of either format, on the CPU. The file's first bytes decide which it is, not its name.
 
-    Tensors may be backed by the file itself (mapped, copied on write); replacing the file does not change them.
+    Tensors are backed by the file itself (mapped, copied on write); replacing the file does not change them.
     Raises CheckpointError where the file is missing, damaged, of another format, or larger inside than outside.
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CheckpointError(f"{path}: cannot be read (it is no file); name the weight file itself")
         with path.open("rb") as file:
-            start = file.read(9)
+            size, start = os.fstat(file.fileno()).st_size, file.read(9)
+            if start[:4] == b"PK\x03\x04":
+                return TensorFile(path=path, tensors=read_pth(path, file, size))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if start[:4] == b"PK\x03\x04":
-        return TensorFile(path=path, tensors=_read_pth(path, size))
     if len(start) == 9 and start[8:9] == b"{":
         metadata = _check_header(path, size)
         try:
             return TensorFile(path=path, tensors=dict(load_file(path)), metadata=metadata)
         except (SafetensorError, ValueError, KeyError) as error:
-            raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from error
+            raise _spoilt(path, str(error).split("\n")[0][:200]) from error
     raise CheckpointError(
         f"{path}: neither safetensors nor a torch file of 1.6 or later; where you trust it, open it and write it again "
         "with safetensors.torch.save_file or torch.save"
@@ -91,21 +87,28 @@ def write_pth(path: Path | str, tree: Mapping[str, Any]) -> None:
     _replace(Path(path), lambda temporary: torch.save(dict(tree), temporary))
 
 
+def _spoilt(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: not a whole safetensors file ({why}); download it again, or write it again with "
+        "safetensors.torch.save_file"
+    )
+
+
 def _check_header(path: Path, size: int) -> dict[str, str]:
     """Everything about a safetensors file that can be known without its data; returns the metadata."""
 
     def need(condition: bool, what: str) -> None:
         if not condition:
-            raise CheckpointError(f"{path}: not a whole safetensors file ({what}); download or write it again")
+            raise _spoilt(path, what)
 
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         need(length <= min(size - 8, HEADER_BYTES), f"a header of {length} bytes in a file of {size}")
         text = file.read(length)
     try:
-        header = json.loads(text)
+        header = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not a whole safetensors file (its header is no JSON)") from error
+        raise _spoilt(path, "its header is no JSON, or says something twice") from error
     need(isinstance(header, dict), "its header is no table")
     metadata = header.pop("__metadata__", {})
     need(
@@ -115,64 +118,26 @@ def _check_header(path: Path, size: int) -> dict[str, str]:
     need(len(header) <= TENSORS, f"{len(header)} tensors")
     end = 0
     try:
-        entries = sorted(header.items(), key=lambda item: tuple(item[1]["data_offsets"]))
-        for name, entry in entries:
+        for name, entry in sorted(header.items(), key=lambda item: tuple(item[1]["data_offsets"])):
             shape, (first, last) = entry["shape"], entry["data_offsets"]
-            need(all(isinstance(n, int) and n >= 0 for n in (*shape, first, last)), f"{name}: odd shape or place")
+            need(len(name) <= NAME_LENGTH and name.isprintable(), f"the name {shown(name)}")
+            need(type(shape) is list and len(shape) <= AXES, f"{name}: odd shape")
+            need(all(type(n) is int and n >= 0 for n in (*shape, first, last)), f"{name}: odd shape or place")
             need(math.prod(shape) * BYTES[entry["dtype"]] == last - first, f"{name}: shape and bytes differ")
             need(first == end, f"{name}: tensors overlap or leave holes")
             end = last
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path}: not a whole safetensors file (odd header entry: {error})") from error
+        raise _spoilt(path, f"an odd header entry: {type(error).__name__}") from error
     need(8 + length + end == size, f"{size} bytes where the header tells of {8 + length + end}")
     return metadata
 
 
-def _read_pth(path: Path, size: int) -> Tree:
-    unknown = check_pth(path, size)
-    mapped = path.suffix != ".safetensors"  # under that name torch would take any path for one
-    try:
-        with (
-            warnings.catch_warnings(),
-            torch.serialization.safe_globals(standing_in(unknown)),
-            contextlib.nullcontext(path) if mapped else path.open("rb") as source,
-        ):
-            warnings.simplefilter("ignore")
-            content = torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
-        reason = str(error).strip().split("\n")[0][:200]
-        raise CheckpointError(f"{path}: holds more than tensors, or is damaged ({reason}); {CONVERT}") from error
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path}: holds a {type(content).__name__}, not tensors by name; {CONVERT}")
-    seen: list[Tensor] = []
-    tree = _only_tensors(content, path, seen, 0)
-    storages = {value.untyped_storage().data_ptr(): value.untyped_storage().nbytes() for value in seen}
-    if sum(storages.values()) > size:
-        raise CheckpointError(f"{path}: its tensors claim more memory than the file has bytes; {CONVERT}")
-    return tree
-
-
-def _only_tensors(content: Mapping[Any, Any], path: Path, seen: list[Tensor], depth: int) -> Tree:
-    if depth > DEPTH or len(seen) > TENSORS:
-        raise CheckpointError(f"{path}: nested too deeply or with too many tensors; {CONVERT}")
-    tree: Tree = {}
-    for name, value in content.items():
-        if isinstance(value, Tensor):
-            tree[str(name)] = _bounded(value.detach(), f"{path}: {name}")
-            seen.append(value)
-        elif isinstance(value, Mapping):
-            inner = _only_tensors(value, path, seen, depth + 1)
-            if inner:
-                tree[str(name)] = inner
-    return tree
-
-
-def _bounded(value: Tensor, where: str) -> Tensor:
-    """The tensor, where it is an ordinary one: each element has a place of its own in the file."""
-    plain = value.layout == torch.strided and not value.is_quantized and value.device.type == "cpu"
-    if not plain or value.numel() * value.element_size() > value.untyped_storage().nbytes():
-        raise CheckpointError(f"{where}: claims more elements than the file holds, or is no ordinary tensor; {CONVERT}")
-    return value
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A table of JSON; ValueError where two entries have one name."""
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("two entries of one name")
+    return table
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:
