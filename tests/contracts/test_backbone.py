@@ -18,6 +18,7 @@ from swinkit.ops.windows import PadTokens, SmallMap
 
 RANKS = (1, 2, 3)
 VERSIONS = ("v1", "v2")
+MIXINGS = ("shifted", "cross_block")
 POLICIES = list(itertools.product(get_args(SmallMap), get_args(PadTokens)))
 
 
@@ -87,11 +88,11 @@ def test_rolling_before_padding_reaches_other_rows_c1():
     assert set(right.tolist()) == {10, 11, 12, 13, 14, 15}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_one_instance_takes_any_size_and_is_not_changed_by_it(version):
+@pytest.mark.parametrize("version, mixing", list(itertools.product(VERSIONS, MIXINGS)))
+def test_one_instance_takes_any_size_and_is_not_changed_by_it(version, mixing):
     """C2, C6, S4: 1x1, wide, square, odd, and the first again, with equal outputs and an unchanged module."""
     torch.manual_seed(0)
-    config = SwinConfig(version=version, width=16, depths=(2, 2, 2, 2), heads=(1, 2, 4, 8))
+    config = SwinConfig(version=version, mixing=mixing, width=16, depths=(2, 2, 2, 2), heads=(1, 2, 4, 8))
     model = Model(config, lambda levels: nn.Identity()).eval()
     randomise(model)
     state, attributes = copy.deepcopy(model.state_dict()), repr(model)
@@ -107,21 +108,30 @@ def test_one_instance_takes_any_size_and_is_not_changed_by_it(version):
     assert all(b.equal(buffers[name]) for name, b in model.named_buffers())
 
 
-@pytest.mark.parametrize("rank", RANKS)
-def test_hundred_random_sizes(rank):
-    model = tiny(rank, patch=2)
+@pytest.mark.parametrize("rank, mixing", list(itertools.product(RANKS, MIXINGS)))
+def test_hundred_random_sizes(rank, mixing):
+    """Both versions and all policies take turns over the sizes."""
+    models = [
+        tiny(rank, version, patch=2, mixing=mixing, small_map=small_map, pad_tokens=pad_tokens)
+        for version, (small_map, pad_tokens) in itertools.product(VERSIONS, POLICIES)
+    ]
+    states = [copy.deepcopy(model.state_dict()) for model in models]
     generator = torch.Generator().manual_seed(rank)
     limit = {1: 300, 2: 60, 3: 20}[rank]
-    for _ in range(100):
+    for number in range(100):
         size = torch.randint(1, limit, (rank,), generator=generator).tolist()
-        assert all(f.isfinite().all() for f in model.features(torch.randn(1, 2, *size)))
+        model = models[number % len(models)]
+        with torch.no_grad():
+            assert all(f.isfinite().all() for f in model.features(torch.randn(1, 2, *size)))
+    for model, state in zip(models, states, strict=True):
+        assert all(value.equal(state[name]) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("rank, version", list(itertools.product(RANKS, VERSIONS)))
+@pytest.mark.parametrize("rank, version, mixing", list(itertools.product(RANKS, VERSIONS, MIXINGS)))
 @pytest.mark.parametrize("change", ["load_state_dict", "data", "swap", "dtype"])
-def test_nothing_remembers_old_weights(rank, version, change):
+def test_nothing_remembers_old_weights(rank, version, mixing, change):
     """S4: forward holds no cache, so every way of changing weights shows at once."""
-    model, other = tiny(rank, version), tiny(rank, version)
+    model, other = tiny(rank, version, mixing=mixing), tiny(rank, version, mixing=mixing)
     for p in other.parameters():
         p.data.mul_(1.5)
     x = torch.randn(1, 2, *(9,) * rank)
@@ -142,11 +152,11 @@ def test_nothing_remembers_old_weights(rank, version, change):
     assert after.equal(expected) and not after.equal(before)
 
 
-@pytest.mark.parametrize("rank, version", list(itertools.product(RANKS, VERSIONS)))
-def test_a_padded_batch_gives_each_sample_what_it_gets_alone(rank, version):
+@pytest.mark.parametrize("rank, version, mixing", list(itertools.product(RANKS, VERSIONS, MIXINGS)))
+def test_a_padded_batch_gives_each_sample_what_it_gets_alone(rank, version, mixing):
     """S11: under small_map=pad, pad_tokens=mask, with `valid` carried through; patches and convolutions."""
     for stem in (Patches(size=(2,) * rank, channels=2), Convolutions(size=(2,) * rank, channels=2)):
-        model = tiny(rank, version, stages=3, stem=stem, small_map="pad", pad_tokens="mask")
+        model = tiny(rank, version, stages=3, stem=stem, small_map="pad", pad_tokens="mask", mixing=mixing)
         sizes = [(5,) * rank, (9,) * rank, (12,) * rank, tuple(range(6, 6 + rank)), (1,) * rank]
         common = tuple(max(s[a] for s in sizes) + 4 for a in range(rank))
         grid, valid = torch.zeros(len(sizes), 2, *common), torch.zeros(len(sizes), *common, dtype=torch.bool)

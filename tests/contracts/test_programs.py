@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from tiny_models import tiny
@@ -32,9 +34,19 @@ CALLED = {
 
 
 @pytest.mark.parametrize("small_map, pad_tokens, version", [("shrink", "mask", "v1"), ("pad", "attend", "v2")])
-@pytest.mark.parametrize("rank", [1, 2, 3])
-def test_one_exported_program_takes_twenty_other_sizes(rank, small_map, pad_tokens, version):
-    model = Features(tiny(rank, version, patch=2, small_map=small_map, pad_tokens=pad_tokens))
+@pytest.mark.parametrize(
+    "rank, mixing",
+    [
+        *itertools.product((1, 2, 3), ("shifted",)),
+        (2, "cross_block"),
+        (3, "cross_block"),
+        pytest.param(
+            1, "cross_block", marks=pytest.mark.xfail(strict=True, reason="torch cannot prove n * n >= n blocks")
+        ),
+    ],
+)
+def test_one_exported_program_takes_twenty_other_sizes(rank, mixing, small_map, pad_tokens, version):
+    model = Features(tiny(rank, version, patch=2, mixing=mixing, small_map=small_map, pad_tokens=pad_tokens))
     dims = {0: torch.export.Dim("batch", min=1, max=64)}
     # torch's own guards on contiguity ask for two tokens an axis in the last stage
     dims |= {axis + 2: torch.export.Dim(f"size{axis}", min=5, max=1024) for axis in range(rank)}
@@ -47,10 +59,11 @@ def test_one_exported_program_takes_twenty_other_sizes(rank, small_map, pad_toke
             torch.testing.assert_close(exported, ours, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("mixing", ["shifted", "cross_block"])
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("rank", [1, 2, 3])
-def test_compiles_whole_and_trains(rank, version):
-    model = tiny(rank, version).train()
+def test_compiles_whole_and_trains(rank, version, mixing):
+    model = tiny(rank, version, mixing=mixing).train()
     grid = torch.randn(2, 2, *(9,) * rank)
     torch.compiler.reset()
     whole = torch.compile(model.features, backend="aot_eager", fullgraph=True)

@@ -10,6 +10,7 @@ from swinkit.ops.windows import PadTokens, SmallMap
 from swinkit.types import Window
 
 Version = Literal["v1", "v2"]
+Mixing = Literal["shifted", "cross_block"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,8 @@ class SwinConfig:
     stem: Stem = Patches()
     version: Version = "v1"
     """Row of `backbone.rules.RULES`."""
+    mixing: Mixing = "shifted"
+    """How information crosses windows: `shifted` as published, or `cross_block` through a marker a window."""
     width: int = 96
     """Channels of the first stage; a stage that merges has twice the channels of the one before."""
     depths: tuple[int, ...] = (2, 2, 6, 2)
@@ -151,6 +154,7 @@ class SwinConfig:
 
 _CHOICES = {
     "version": ("v1", "v2"),
+    "mixing": ("shifted", "cross_block"),
     "small_map": ("shrink", "shrink_block", "pad_still", "pad"),
     "pad_tokens": ("mask", "attend"),
 }

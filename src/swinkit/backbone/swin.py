@@ -14,19 +14,23 @@ from torch import Tensor, nn
 from swinkit.backbone.config import SwinConfig
 from swinkit.backbone.rules import RULES, Rules
 from swinkit.layers.attention import WindowAttention
+from swinkit.layers.cross_block import CrossBlockAttention
 from swinkit.layers.merging import Merging
 from swinkit.layers.mlp import Mlp
 from swinkit.layers.norm import LayerNorm
 from swinkit.layers.residual import DropPath
+from swinkit.ops.blocks import close_blocks, open_blocks
 from swinkit.ops.patches import any_in_patch
 from swinkit.ops.windows import Cut, Plan, plan
 from swinkit.types import Window
+
+Attention = WindowAttention | CrossBlockAttention
 
 
 class Block(nn.Module):
     """Attention inside windows, then an MLP on every token, each added to the stream."""
 
-    def __init__(self, attention: WindowAttention, mlp: Mlp, channels: int, rules: Rules, drop_path: float) -> None:
+    def __init__(self, attention: Attention, mlp: Mlp, channels: int, rules: Rules, drop_path: float) -> None:
         super().__init__()
         self.residual = rules.residual
         self.norm1, self.attention = LayerNorm(channels), attention
@@ -34,19 +38,23 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(
-        self, x: Float[Tensor, "b cells c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
-    ) -> Float[Tensor, "b cells c"]:
-        """Tokens in raster order in and out."""
+        self, x: Float[Tensor, "b *rows c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
+    ) -> Float[Tensor, "b *rows c"]:
+        """Tokens in raster order in and out; blocks with markers where these mix."""
         x = x + self.drop_path(self.residual(x, self.norm1, lambda y: self.attention(y, plan, valid)))
         return x + self.drop_path(self.residual(x, self.norm2, self.mlp))
 
 
 class Stage(nn.Module):
-    """Merging, where the stage has it, and blocks that shift their windows every second time."""
+    """Merging, where the stage has it, and blocks that take turns with the `cuts`: shifted every second time, or one
+    cut whose windows open with a marker that learns (mixing `cross_block`)."""
 
-    def __init__(self, merging: Merging | None, blocks: list[Block], cuts: tuple[Cut, Cut]) -> None:
+    def __init__(
+        self, merging: Merging | None, blocks: list[Block], cuts: tuple[Cut, ...], marker: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.merging, self.blocks, self.cuts = merging, nn.ModuleList(blocks), cuts
+        self.marker = None if marker is None else nn.Parameter(marker)
         self.ready: dict[Window, list[Plan]] = {}
         """Plans worked out beforehand; only in read-only copies for inference (`models.prepared`)."""
 
@@ -59,14 +67,18 @@ class Stage(nn.Module):
             valid = None if valid is None else any_in_patch(valid, self.merging.factor)
         cells = None if valid is None else valid.flatten(1)
         plans = self.plans(space, x.device)
+        if self.marker is not None:
+            x = open_blocks(x, self.marker, plans[0])
         for i, block in enumerate(self.blocks):
-            x = block(x, plans[i % 2], cells)
+            x = block(x, plans[i % len(plans)], cells)
+        if self.marker is not None:
+            x = close_blocks(x, plans[0])
         if cells is not None:
             x = x * cells[..., None]
         return x, space, valid
 
     def plans(self, space: Window, device: torch.device) -> list[Plan]:
-        """The unshifted and the shifted plan; the second only where there is a block for it."""
+        """The plan of every cut; the second only where there is a block for it."""
         if self.ready and space in self.ready:
             return self.ready[space]
         spare = torch.compiler.is_exporting()
@@ -115,16 +127,22 @@ def _stage(config: SwinConfig, index: int, rates: list[float]) -> Stage:
         merging = Merging(before, channels, factors, norm_first=rules.norm_before_reduction)
     window, heads = config.windows[index], config.heads[index]
 
+    shifts, marker = ((0,) * len(window), tuple(w // 2 for w in window)), None
+    if config.mixing == "cross_block":
+        shifts, marker = shifts[:1], nn.init.trunc_normal_(torch.empty(channels), std=0.02)
+
     def block(rate: float) -> Block:
         bias = rules.bias(window, config.bias_windows[index], heads)
-        attention = WindowAttention(channels, heads, score=rules.score, bias=bias)
+        if marker is None:
+            attention = WindowAttention(channels, heads, score=rules.score, bias=bias)
+        else:
+            attention = CrossBlockAttention(channels, heads, config.rank, score=rules.score, bias=bias)
         return Block(attention, Mlp(channels, int(channels * config.mlp_ratio)), channels, rules, rate)
 
     def cut(shift: Window) -> Cut:
         return Cut(window=window, shift=shift, small_map=config.small_map, pad_tokens=config.pad_tokens)
 
-    shifts = ((0,) * len(window), tuple(w // 2 for w in window))
-    return Stage(merging, [block(rate) for rate in rates], (cut(shifts[0]), cut(shifts[1])))
+    return Stage(merging, [block(rate) for rate in rates], tuple(cut(shift) for shift in shifts), marker)
 
 
 def _initialise(swin: Swin, rules: Rules, std: float | None) -> None:

@@ -47,7 +47,7 @@ class LogOffsetMlp(nn.Module):
     def forward(self) -> Float[Tensor, "heads tokens tokens"]:
         """The bias of every pair of a window's tokens, float32 under autocast."""
         with full_precision(self.offsets.device):
-            table = 16 * torch.sigmoid(self.mlp(self.offsets))
+            table = 16 * torch.sigmoid(self.mlp(self.offsets.to(next(self.mlp.parameters()).dtype)))
         return gather_bias(table, self.index, self.window)
 
 

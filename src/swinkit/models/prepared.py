@@ -11,6 +11,7 @@ from torch import nn
 from swinkit.backbone import Stage
 from swinkit.layers.attention import WindowAttention
 from swinkit.layers.bias import FixedBias
+from swinkit.layers.cross_block import CrossBlockAttention
 from swinkit.models.model import Model, space_of
 from swinkit.ops.windows import group
 from swinkit.types import Window
@@ -49,11 +50,12 @@ def prepared(model: Model, sizes: Sequence[Window] = ()) -> Prepared:
     changed = copy.deepcopy(model).eval().requires_grad_(False)
     with torch.no_grad():
         for module in changed.modules():
-            if isinstance(module, WindowAttention):
+            if isinstance(module, WindowAttention | CrossBlockAttention):
                 module.bias = FixedBias(module.bias().contiguous())
     device = next(changed.parameters()).device
     for size in sizes:
         for stage, space in zip(changed.backbone.stages, space_of(model.config, tuple(size)), strict=False):
             assert isinstance(stage, Stage)
-            stage.ready[space] = [group(p) for p in stage.plans(space, device)]
+            plans = stage.plans(space, device)  # blocks with markers keep their order: distances are counted along it
+            stage.ready[space] = [group(p) if stage.marker is None else p for p in plans]
     return Prepared(changed)

@@ -57,6 +57,8 @@ class Plan:
     cut: Cut
     space: tuple[Any, ...]
     """Tokens along each axis (symbols while a program is traced)."""
+    counts: tuple[Any, ...]
+    """Windows along each axis."""
     order: Int[Tensor, " slots"]
     """The token in each slot, windows outermost; slots of padding hold some token that must be overwritten or
     ignored."""
@@ -104,6 +106,7 @@ def plan(space: Window, cut: Cut, device: torch.device, *, spare: bool = False) 
     return Plan(
         cut=cut,
         space=tuple(space),
+        counts=tuple(a.count for a in axes),
         order=order,
         back=slot.reshape(-1),
         real=merge([a.real for a in axes], ones) == len(space),
