@@ -36,6 +36,8 @@ SCALES = (3.0, 4.5)
 DEGREES = 20.0
 CHANNELS = (140, 255)
 COVERED = 0.2
+KEPT = 8192
+"""Records that stay in memory once they are drawn: 16 KB each."""
 CLASSES = ("background", *"0123456789")
 _SPLITS = {"train": (0.0, 0.7), "val": (0.7, 0.8), "test": (0.8, 1.0)}  # shares of the handwritten digits
 _LEFT = 0.7
@@ -96,7 +98,7 @@ class DigitScenes:
 
 
 class DigitScenesSplit:
-    """One split of the digit scenes, drawn when they are asked for (about a millisecond each)."""
+    """One split of the digit scenes, drawn when they are first asked for (about a millisecond each) and kept."""
 
     classes = CLASSES
     ids = tuple(range(len(CLASSES)))
@@ -110,13 +112,22 @@ class DigitScenesSplit:
         """Which of scikit-learn's 1797 digits this split uses."""
         self._ink, self._values = _handwritten(self.digits)
         self._photographs = _photographs(right=split == "test")
+        self._records: dict[int, Record] = {}
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> Record:
-        scene = self.scene(index)
-        return Record(id=f"{self._split}-{index % self._count:05d}", source=scene.picture, target=scene.mask)
+        index = range(self._count)[index]
+        if index not in self._records:
+            scene = self.scene(index)
+            for array in (scene.picture, scene.mask):
+                array.setflags(write=False)  # others will get the same ones
+            record = Record(id=f"{self._split}-{index:05d}", source=scene.picture, target=scene.mask)
+            if len(self._records) >= KEPT:
+                return record
+            self._records[index] = record
+        return self._records[index]
 
     def scene(self, index: int) -> Scene:
         """The whole scene: picture, mask, instances, boxes and labels."""

@@ -18,7 +18,7 @@ from swinkit.recipes.plain import KIND, kind_name
 from swinkit.types import Dataset, Layout
 
 SMALL: dict[str, Any] = {
-    "task": {"decoder": "fpn", "detail": 2, "channels": 64},
+    "task": {"decoder": "fpn", "detail": 2, "channels": 64, "dice": 1.0},
     "training": {
         "batch": 16,
         "rate": 3e-3,
@@ -54,7 +54,9 @@ FINE_TUNED: dict[str, Any] = {
 """The published sizes from trained weights: the published fine-tuning."""
 
 BUILT_IN: dict[str, dict[str, Any]] = {
-    "digit_scenes": {"modality": {"flip": 0.0, "zoom": (0.9, 1.1)}},  # a mirrored digit is no digit
+    "digit_scenes": {  # a mirrored digit is no digit, and colours are drawn at random as they are
+        "modality": {"flip": 0.0, "zoom": (0.9, 1.1), "brightness": 0.0, "contrast": 0.0, "saturation": 0.0}
+    },
 }
 """What a built-in data set needs beside."""
 
