@@ -65,10 +65,15 @@ def names_of(state: Named) -> set[str]:
     }[version_of(state)]  # fmt: skip
     parts = [f"attention.{name}" for name in (*attention, "projection.weight", "projection.bias")]
     parts += [f"{part}.{p}" for part in ("norm1", "norm2", "mlp.fc1", "mlp.fc2") for p in ("weight", "bias")]
-    stem = {f"stem.{part}.{p}" for part in ("projection", "norm") for p in ("weight", "bias")}
+    stem = {f"stem.{part}.{p}" for part in ("projection", *_stem_norm(state)) for p in ("weight", "bias")}
     depths = depths_of(state)
     blocks = [f"backbone.stages.{s}.blocks.{b}." for s, depth in enumerate(depths) for b in range(depth)]
     return stem | {block + part for block in blocks for part in parts}
+
+
+def _stem_norm(state: Named) -> tuple[str, ...]:
+    """Some sources leave the norm after the patches out (`patch_norm=False`); half of one is still an error."""
+    return ("norm",) if any(name.startswith("stem.norm.") for name in state) else ()
 
 
 def infer(state: State, layout: Layout, hints: Hints) -> SwinConfig:
@@ -85,7 +90,7 @@ def infer(state: State, layout: Layout, hints: Hints) -> SwinConfig:
     bias = tuple(hints.bias_windows.get(s, window) for s, window in enumerate(windows))
     try:
         config = SwinConfig(
-            stem=Patches(size=tuple(stem.shape[2:]), channels=stem.shape[1]),
+            stem=Patches(size=tuple(stem.shape[2:]), channels=stem.shape[1], norm=bool(_stem_norm(state))),
             version=version,
             width=stem.shape[0],
             depths=depths,
@@ -122,7 +127,7 @@ def _merge(state: State, stage: int, rank: int) -> Window:
     name = f"backbone.stages.{stage}.merging.reduction.weight"
     if name not in state:
         return (1,) * rank
-    before = state[f"backbone.stages.{stage - 1}.blocks.0.norm1.weight" if stage else "stem.norm.weight"].shape[0]
+    before = state[f"backbone.stages.{stage - 1}.blocks.0.norm1.weight" if stage else "stem.projection.weight"].shape[0]
     joined = state[name].shape[1] // before
     if joined == 2**rank:
         return (2,) * rank

@@ -46,6 +46,9 @@ class Layout:
     """The key under which a `.pth` of this layout holds its tensors."""
     ranks: tuple[int, ...] = (1, 2, 3)
     """How many axes the source's grids have; a file of another rank is of another layout with the same names."""
+    orders: tuple[str | None, ...] = (None,)
+    """The values of `order=` that this layout stands for, where several have the same names; None: it need not be
+    told."""
     small_map: SmallMap
     """Design S3, as the source computes."""
     pad_tokens: PadTokens

@@ -23,6 +23,12 @@ BODY = (
 )
 """What microsoft and timm call alike."""
 
+MERGING = (
+    ("layers.{s}.downsample.reduction.weight", "backbone.stages.{s+1}.merging.reduction.weight"),
+    ("layers.{s}.downsample.norm.{p}", "backbone.stages.{s+1}.merging.norm.{p}"),
+)
+"""At the end of a stage, as microsoft and those that follow it have it."""
+
 BUFFERS: tuple[tuple[str, Kind], ...] = (
     (ATTENTION[0] + "relative_position_index", "index"),
     (ATTENTION[0] + "relative_coords_table", "coordinates"),
@@ -34,20 +40,14 @@ REFUSED = (
     (r"patch_embed\.proj\.\d+\.", "a stem of several convolutions (CTransPath and its kin)"),
     (r".*\.mlp\._moe_layer\.", "a mixture of experts"),
     (r".*\.spatial_mlp\.", "Swin-MLP"),
-    (r".*\.norm3\.", "the third norm of Swin V2's H and G"),
+    (r".*\.blocks\.\d+\.norm3\.", "the third norm of Swin V2's H and G"),
     (r".*\.meta_mlp\.|.*\.attn\.tau$", "timm's Swin V2-CR"),
-    (r".*\.rpe_mlp\.", "SimMIM's first names for Swin V2"),
 )
 
 MICROSOFT = Layout(
     name="microsoft",
     source="microsoft/Swin-Transformer",
-    names=(
-        *BODY,
-        ("layers.{s}.downsample.reduction.weight", "backbone.stages.{s+1}.merging.reduction.weight"),
-        ("layers.{s}.downsample.norm.{p}", "backbone.stages.{s+1}.merging.norm.{p}"),
-        ("head.{p}", "head.linear.{p}"),
-    ),
+    names=(*BODY, *MERGING, ("head.{p}", "head.linear.{p}")),
     buffers=BUFFERS,
     written={"v1": ("index", "mask"), "v2": ("coordinates", "index", "mask")},
     refused=REFUSED,

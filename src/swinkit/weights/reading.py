@@ -15,16 +15,16 @@ from swinkit.types import Window
 from swinkit.weights import buffers
 from swinkit.weights.infer import Hints, infer, merges_of, rank_of, version_of, windows_from
 from swinkit.weights.layout import Layout
-from swinkit.weights.layouts import LAYOUTS
+from swinkit.weights.layouts import ordered
 from swinkit.weights.origin import Origin, Weights
 from swinkit.weights.parts import gather
 from swinkit.weights.recognise import Match, choose, unwrap
 from swinkit.weights.writing import rebuilt, spaces_of, strides_of
 
 
-def recognise(tree: Mapping[str, Any], *, part: str | None = None) -> Layout:
+def recognise(tree: Mapping[str, Any], *, part: str | None = None, order: str | None = None) -> Layout:
     """The layout of a checkpoint, from its keys. CheckpointError where none fits, with the nearest and what differs."""
-    return choose(unwrap(tree, part)[0], LAYOUTS.values()).layout
+    return choose(unwrap(tree, part)[0], ordered(order)).layout
 
 
 def read(
@@ -34,6 +34,7 @@ def read(
     bias_window: Any = None,
     size: int | Window | None = None,
     part: str | None = None,
+    order: str | None = None,
 ) -> Weights:
     """Turn a checkpoint of any known layout into ours; the configuration is found from the tensors.
 
@@ -44,12 +45,14 @@ def read(
         bias_window: likewise, for every stage, the windows that Swin V2 was first trained with, where they were others.
         size: input cells along each axis (or one number); cuts `window` to the maps of the later stages, as sources do.
         part: the entry to take of a checkpoint that holds several, say `ema`.
+        order: of merged neighbours, only where names cannot say and it is not the source's present one:
+            `monai_mergingv2` for volumes of MONAI's SwinUNETR with merging='mergingv2'.
 
     Raises:
         CheckpointError: no layout fits, tensors are missing or contradict each other, or a window must be given.
     """
     state, prefix = unwrap(tree, part)
-    found = choose(state, LAYOUTS.values())
+    found = choose(state, ordered(order))
     ours, kept = gather(state, found.moves)
     rank = rank_of(ours)
     hints = _told_by_buffers(state, found, ours, (size,) * rank if isinstance(size, int) else size)

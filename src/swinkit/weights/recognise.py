@@ -42,12 +42,15 @@ class Match:
     @property
     def distance(self) -> int:
         """0 where the layout fits."""
-        return len(self.missing) + len(self.strange) + (0 if _blocks(self.moves) else 1_000_000)
+        unfit = (self.version not in self.layout.written) + (0 if _blocks(self.moves) else 1_000_000)
+        return len(self.missing) + len(self.strange) + unfit
 
     def differences(self) -> str:
         """One clause for an error."""
         if not self.moves:
             return "knows none of its names"
+        if self.version not in self.layout.written:
+            return f"has no files of {self.version}"
         clauses = [_some("lacks", self.missing), _some("does not know", self.strange)]
         return " and ".join(clause for clause in clauses if clause)
 
@@ -87,8 +90,8 @@ def choose(state: Mapping[str, Tensor], layouts: Iterable[Layout]) -> Match:
     if not fitting:
         near = "; ".join(f"{found.layout.name} {found.differences()}" for found in matches[:3])
         raise CheckpointError(f"these {len(state)} tensors fit no known layout: {near}")
-    # where names alone do not decide, the layout does that saves just the buffers which are there
-    return min(fitting, key=_other_buffers)
+    # the layout that knows most of the names; where these do not decide, that which saves just the buffers there are
+    return min(fitting, key=lambda found: (len(found.leftovers), _other_buffers(found)))
 
 
 def _other_buffers(found: Match) -> int:

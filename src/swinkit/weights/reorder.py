@@ -26,5 +26,20 @@ def to_unfold(value: Shaped[Tensor, "*rows joined"]) -> Shaped[Tensor, "*rows jo
     return split.transpose(-1, -2).reshape(value.shape)
 
 
-REORDERS: Mapping[str, tuple[Order, Order]] = {"unfold": (from_unfold, to_unfold)}
+def swap_monai(value: Shaped[Tensor, "*rows joined"]) -> Shaped[Tensor, "*rows joined"]:
+    """Between ours and that of MONAI's PatchMerging: 000, 100, 010, 001, 110, 101, 011, 111. Its own inverse."""
+    return value.reshape(*value.shape[:-1], 8, -1)[..., [0, 1, 2, 4, 3, 5, 6, 7], :].reshape(value.shape)
+
+
+def swap_axes(value: Shaped[Tensor, "*rows joined"]) -> Shaped[Tensor, "*rows joined"]:
+    """Between ours and that of MONAI's PatchMergingV2, the last axis fastest: 000, 001, 010, 011, 100, 101, 110, 111.
+    Its own inverse."""
+    return value.reshape(*value.shape[:-1], 8, -1)[..., [0, 4, 2, 6, 1, 5, 3, 7], :].reshape(value.shape)
+
+
+REORDERS: Mapping[str, tuple[Order, Order]] = {
+    "unfold": (from_unfold, to_unfold),
+    "monai": (swap_monai, swap_monai),
+    "monai_mergingv2": (swap_axes, swap_axes),
+}
 """Name in a layout's rows -> (from theirs to ours, from ours to theirs)."""

@@ -32,6 +32,7 @@ def read_file(
     bias_window: Any = None,
     size: int | Window | None = None,
     part: str | None = None,
+    order: str | None = None,
 ) -> Weights:
     """Read a weight file of any known layout, ours included; see `read` for the arguments.
 
@@ -43,7 +44,7 @@ def read_file(
         if CONFIG in file.metadata:
             tensors = {name: value for name, value in file.tensors.items() if isinstance(value, Tensor)}
             return _ours(tensors, file.metadata)
-        return read(file.tensors, window=window, bias_window=bias_window, size=size, part=part)
+        return read(file.tensors, window=window, bias_window=bias_window, size=size, part=part, order=order)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
