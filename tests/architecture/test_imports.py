@@ -92,11 +92,11 @@ def distributions(names: set[str]) -> set[str]:
     return {package for root in roots for package in providers().get(root, [root])}
 
 
-def declared(root) -> tuple[set[str], set[str]]:
-    """Packages that always come with swinkit, and those of its extras."""
+def declared(root) -> tuple[set[str], dict[str, set[str]]]:
+    """Packages that always come with swinkit, and those of each extra."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    extras = [line for name, lines in project["optional-dependencies"].items() if name != "test" for line in lines]
-    return {canonical(line) for line in project["dependencies"]}, {canonical(line) for line in extras} - {"swinkit"}
+    extras = {name: {canonical(line) for line in lines} for name, lines in project["optional-dependencies"].items()}
+    return {canonical(line) for line in project["dependencies"]}, {n: e for n, e in extras.items() if n != "test"}
 
 
 def test_importing_swinkit_does_not_import_torch():
@@ -141,14 +141,16 @@ def test_what_is_imported_is_declared(sources, root):
     core, extras = declared(root)
     undeclared = {}
     for source in sources:
-        at_import = distributions(imports(source, run_at_import=True)) - core
-        if missing := at_import | distributions(imports(source, run_at_import=False)) - core - extras:
+        own = extras.get(source.room, set())  # the room of an extra is imported by those who have it
+        at_import = distributions(imports(source, run_at_import=True)) - core - own
+        everywhere = distributions(imports(source, run_at_import=False)) - core - set().union(*extras.values())
+        if missing := at_import | everywhere:
             undeclared[source.name] = missing
     assert not undeclared, "the core declares what modules import, extras what functions import"
 
 
 def test_what_is_declared_is_imported(sources, root):
-    core, extras = declared(root)
+    core, _ = declared(root)
     used = set().union(*(distributions(imports(source, run_at_import=False)) for source in sources))
     unused = core - used
     assert not unused
