@@ -105,7 +105,7 @@ def _adapted(
 def _check(source: SwinConfig, config: SwinConfig) -> None:
     """The first difference of configuration that weights cannot bridge."""
     differing: list[str] = []
-    for name in ("version", "rank", "width", "depths", "heads", "merges", "mlp_ratio"):
+    for name in ("version", "mixing", "rank", "width", "depths", "heads", "merges", "mlp_ratio"):
         found, wanted = getattr(source, name), getattr(config, name)
         if found != wanted:
             differing.append(f"{name} {found} in the file, {wanted} in the model")
