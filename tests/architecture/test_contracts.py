@@ -49,6 +49,7 @@ UNWANTED = {
     "report/a.py": "swinkit.audit.thing",
     "tasks/a.py": "swinkit.engine.thing",
     "recipes/a.py": "swinkit.api.thing",
+    "api/a.py": "swinkit.hf.thing",
     "tasks/b.py": "swinkit.tasks.thing",
     "modalities/b.py": "swinkit.modalities.thing",
     "engine/b.py": "swinkit.ops.thing",
