@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from swinkit import models
+from swinkit import models, weights
 from swinkit.files import ConfigError
 from swinkit.models import Model
 from swinkit.recipes.evaluation import Evaluation
@@ -20,6 +20,8 @@ from swinkit.recipes.runs import Run
 from swinkit.recipes.training import train
 
 Source = Path | str | np.ndarray
+FETCHING = {"revision", "file", "cache", "endpoint", "refresh"}
+"""What `load` takes for a name of the hub."""
 
 __all__ = ["build", "evaluate", "load", "predict", "train"]
 
@@ -42,12 +44,15 @@ def load(source: Path | str, **changes: Any) -> Model:
     """A model with trained weights, in evaluation mode.
 
     Args:
-        source: a run folder (its best weights) or a weight file in any layout that swinkit knows.
+        source: a run folder (its best weights), a weight file in any layout that swinkit knows, or the name of a model
+            on the Hugging Face hub, ORG/NAME or ORG/NAME@REVISION.
         changes: for a weight file: what is wanted (`outputs`, `classes`, `rows`, `changes={"window": 12}`), and what
-            its tensors do not tell, say the `window` of its training; see `swinkit.models.load_reported`.
+            its tensors do not tell, say the `window` of its training; see `swinkit.models.load_reported`. For a name
+            of the hub also `revision`, `file`, `cache`, `endpoint` and `refresh`; see `swinkit.weights.fetch`.
 
     Raises:
-        CheckpointError: the file is damaged, of no known layout, or of another architecture than wanted.
+        CheckpointError: the file is damaged, of no known layout, or of another architecture than wanted, or the name
+            cannot be fetched.
         ConfigError: what is wanted does not exist.
     """
     if RunFolder(Path(source)).holds_run:
@@ -56,7 +61,12 @@ def load(source: Path | str, **changes: Any) -> Model:
                 f"{source}: is a run, whose recipe says everything: {', '.join(changes)} cannot be changed"
             )
         return load_run(source)[1]
-    return models.load(Path(source), **changes)
+    if weights.hub_name(source) is None:
+        if strange := sorted(FETCHING & set(changes)):
+            raise ConfigError(f"{source}: is a path, and {', '.join(strange)} is for names of the hub, say ORG/NAME")
+        return models.load(Path(source), **changes)
+    fetched = weights.fetch(str(source), **{name: changes.pop(name) for name in FETCHING & set(changes)})
+    return models.load(fetched.path, **(weights.told(fetched.config) | changes))
 
 
 def evaluate(

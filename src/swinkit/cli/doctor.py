@@ -124,7 +124,9 @@ def _caches() -> dict[str, dict[str, Any]]:
     home = Path.home()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    hub = Path(os.environ.get("HF_HOME") or cache / "huggingface")
     places = {
+        "hugging face hub": os.environ.get("HF_HUB_CACHE") or hub / "hub",
         "torch.compile": os.environ.get("TORCHINDUCTOR_CACHE_DIR") or _inductor(),
         "triton": os.environ.get("TRITON_CACHE_DIR") or home / ".triton" / "cache",
         "matplotlib": os.environ.get("MPLCONFIGDIR") or cache / "matplotlib",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swinkit.weights.fit import adapt_channels, fit
+from swinkit.weights.hub import Fetched, fetch, hub_name, told
 from swinkit.weights.inflate import inflate
 from swinkit.weights.interpolate import resize_table
 from swinkit.weights.keys import KeyReport, Reshaped
@@ -15,6 +16,7 @@ from swinkit.weights.writing import write
 
 __all__ = [
     "LAYOUTS",
+    "Fetched",
     "KeyReport",
     "Layout",
     "Origin",
@@ -22,13 +24,16 @@ __all__ = [
     "Weights",
     "adapt_channels",
     "config_from",
+    "fetch",
     "find",
     "fit",
+    "hub_name",
     "inflate",
     "read",
     "read_file",
     "recognise",
     "resize_table",
+    "told",
     "write",
     "write_file",
 ]
