@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from swinkit.backbone.config import Version
-from swinkit.ops.windows import PadTokens, SmallMap
+from swinkit.backbone.config import PadTokens, SmallMap, Version
 from swinkit.weights.names import Names, Row
 
 Kind = Literal["index", "flat_index", "coordinates", "mask"]
