@@ -47,7 +47,7 @@ class SwinkitImageProcessor(PilBackend):
     do_reduce_labels = False
     model_input_names = ["pixel_values", "pixel_mask"]
 
-    def preprocess(
+    def preprocess(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, images: ImageInput, segmentation_maps: ImageInput | None = None, **kwargs: Any
     ) -> BatchFeature:
         """`pixel_values` [b c h w], and `labels` and `pixel_mask` where there are any.
