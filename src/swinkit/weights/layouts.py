@@ -13,12 +13,13 @@ from swinkit.weights.openmmlab import OPENMMLAB_LAYOUTS
 from swinkit.weights.simmim import SIMMIM_LAYOUTS
 from swinkit.weights.timm import TIMM, TIMM_OLD
 from swinkit.weights.torchvision import SWIN3D, TORCHVISION
+from swinkit.weights.transformers import TRANSFORMERS_LAYOUTS
 from swinkit.weights.video_swin import VIDEO_SWIN
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
-        MICROSOFT, TIMM, TIMM_OLD, TORCHVISION, SWIN3D, VIDEO_SWIN, *OPENMMLAB_LAYOUTS,
+        MICROSOFT, TIMM, TIMM_OLD, TORCHVISION, SWIN3D, VIDEO_SWIN, *TRANSFORMERS_LAYOUTS, *OPENMMLAB_LAYOUTS,
         DENSE_FORKS, *SIMMIM_LAYOUTS, *MONAI_LAYOUTS, HTS_AT, NATIVE,
     )
 }  # fmt: skip

@@ -88,7 +88,7 @@ def _told_by_buffers(
         for stage, space in enumerate(spaces_of(hints.size, patch, merges)):
             before = hints.windows.get(stage - 1)
             if stage not in hints.windows and before is not None:
-                hints.windows[stage] = tuple(min(w, s) for w, s in zip(before, space, strict=True))
+                hints.windows[stage] = _cut(before, space)
     return hints
 
 
@@ -110,8 +110,11 @@ def _told_by_caller(hints: Hints, ours: Mapping[str, Tensor], window: Any, bias_
     stages = len(merges)
     given, one = windows_from(window, stages, len(patch), "window")
     if one and hints.size is not None:
-        spaces = spaces_of(hints.size, patch, merges)
-        given = {s: tuple(min(w, m) for w, m in zip(row, spaces[s], strict=True)) for s, row in given.items()}
+        # rounded down, as transformers' and timm's classes of V2 do when they cut windows
+        maps = [
+            tuple(max(n // k, 1) for n, k in zip(hints.size, row, strict=True)) for row in strides_of(patch, merges)
+        ]
+        given = {s: row if _has_table(ours, s, row) else _cut(row, maps[s]) for s, row in given.items()}
     elif one and stages > 1 and version_of(ours) == "v2":
         given = {}  # one window would do for the last stages only if their maps are as large: `infer` asks for more
     trained, one = windows_from(bias_window, stages, len(patch), "bias_window")
@@ -119,6 +122,16 @@ def _told_by_caller(hints: Hints, ours: Mapping[str, Tensor], window: Any, bias_
         raise CheckpointError(f"bias_window={bias_window!r}: give {stages}, one a stage, say (12, 12, 12, 6)")
     hints.windows |= given
     hints.bias_windows |= trained
+
+
+def _cut(window: Window, space: Window) -> Window:
+    return tuple(min(w, s) for w, s in zip(window, space, strict=True))
+
+
+def _has_table(ours: Mapping[str, Tensor], stage: int, window: Window) -> bool:
+    """Whether the stage has a bias table, and for this window."""
+    table = ours.get(f"backbone.stages.{stage}.blocks.0.attention.bias.table")
+    return table is not None and len(table) == math.prod(2 * w - 1 for w in window)
 
 
 def _check_buffers(
