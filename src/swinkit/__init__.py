@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from swinkit import recipes
-    from swinkit.api import build, evaluate, load, predict, train
+    from swinkit.api import build, convert, evaluate, load, predict, train
 
 _HOME = {
     "build": "swinkit.api",
+    "convert": "swinkit.api",
     "load": "swinkit.api",
     "train": "swinkit.api",
     "evaluate": "swinkit.api",
     "predict": "swinkit.api",
 }
 
-__all__ = ["build", "evaluate", "load", "predict", "recipes", "train"]
+__all__ = ["build", "convert", "evaluate", "load", "predict", "recipes", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from swinkit.api.verbs import build, evaluate, load, predict, train
+from swinkit.api.verbs import build, convert, evaluate, load, predict, train
 
-__all__ = ["build", "evaluate", "load", "predict", "train"]
+__all__ = ["build", "convert", "evaluate", "load", "predict", "train"]

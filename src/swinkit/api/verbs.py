@@ -18,12 +18,11 @@ from swinkit.recipes.predicting import find_inputs
 from swinkit.recipes.predictor import Predictor, Result, load_run
 from swinkit.recipes.runs import Run
 from swinkit.recipes.training import train
+from swinkit.weights import convert
 
 Source = Path | str | np.ndarray
-FETCHING = {"revision", "file", "cache", "endpoint", "refresh"}
-"""What `load` takes for a name of the hub."""
 
-__all__ = ["build", "evaluate", "load", "predict", "train"]
+__all__ = ["build", "convert", "evaluate", "load", "predict", "train"]
 
 
 def build(name: str, **changes: Any) -> Model:
@@ -62,10 +61,10 @@ def load(source: Path | str, **changes: Any) -> Model:
             )
         return load_run(source)[1]
     if weights.hub_name(source) is None:
-        if strange := sorted(FETCHING & set(changes)):
+        if strange := sorted(weights.FETCHING & set(changes)):
             raise ConfigError(f"{source}: is a path, and {', '.join(strange)} is for names of the hub, say ORG/NAME")
         return models.load(Path(source), **changes)
-    fetched = weights.fetch(str(source), **{name: changes.pop(name) for name in FETCHING & set(changes)})
+    fetched = weights.fetch(str(source), **{name: changes.pop(name) for name in weights.FETCHING & set(changes)})
     return models.load(fetched.path, **(weights.told(fetched.config) | changes))
 
 

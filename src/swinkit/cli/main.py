@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train a model on a data set; writes a run folder",
     "evaluate": "measure a run on a split",
     "predict": "apply a run to files and folders",
+    "convert": "write weights in the layout of another project",
     "doctor": "show versions, devices, extras and caches",
 }
 """name -> what it does; the command itself is `run(arguments) -> int` in the module of that name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinkit.weights.conversion import FETCHING, Conversion, convert
 from swinkit.weights.fit import adapt_channels, fit
 from swinkit.weights.hub import Fetched, fetch, hub_name, told
 from swinkit.weights.inflate import inflate
@@ -15,7 +16,9 @@ from swinkit.weights.store import config_from, read_file, write_file
 from swinkit.weights.writing import write
 
 __all__ = [
+    "FETCHING",
     "LAYOUTS",
+    "Conversion",
     "Fetched",
     "KeyReport",
     "Layout",
@@ -24,6 +27,7 @@ __all__ = [
     "Weights",
     "adapt_channels",
     "config_from",
+    "convert",
     "fetch",
     "find",
     "fit",
