@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 
@@ -77,10 +79,33 @@ def test_misuse_is_one_sentence_and_exit_code_2(words, says, capsys, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
-def test_words_that_are_missing_or_wrong_are_exit_code_2(capsys):
-    assert main(["predict"]) == 2
-    assert main(["train", "segment", "digit_scenes", "--epochs", "many"]) == 2
-    assert "epochs" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["evaluate"], "missing from swinkit evaluate: RUN the run folder; see swinkit evaluate --help"),
+        (["predict", "run", "a.png"], "missing from swinkit predict: --out DIR where the predictions go; see "),
+        (["predict", "run", "a.png", "--out"], "missing value for argument '--out'"),
+        (["train", "segment", "data", "--epochs", "many"], "--epochs: 'many' is no value for it; see swinkit train"),
+        (["models", "more", "words"], "unrecognized options: more, words; see swinkit models --help"),
+    ],
+)
+def test_words_that_are_missing_or_wrong_are_one_sentence(words, says, capsys):
+    assert main(words) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith(f"swinkit: {says}") and len(told.err.splitlines()) == 1
+    assert not told.out
+
+
+def test_a_terminal_gets_the_sentence_without_frame_and_colour():
+    ours, theirs = pty.openpty()
+    process = subprocess.run([sys.executable, "-m", "swinkit", "evaluate"], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert process.returncode == 2
+    assert said.splitlines() == [
+        "swinkit: missing from swinkit evaluate: RUN the run folder; see swinkit evaluate --help"
+    ]
 
 
 def test_version(capsys):
