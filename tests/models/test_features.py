@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import pytest
 import torch
 from tiny_models import randomise, tiny
 
 import swinkit as sk
-from swinkit.backbone import SwinConfig, Tokens
+from swinkit.backbone import Patches, SwinConfig, Tokens
 from swinkit.files import ConfigError
+from swinkit.heads.features import Features
 from swinkit.models import Model, load, load_reported
-from swinkit.weights import Origin, Weights, write_file
+from swinkit.weights import LAYOUTS, Origin, Weights, write_file
 
 SUBSETS = [subset for count in (1, 2, 3) for subset in combinations(range(3), count)]
 
@@ -104,3 +106,36 @@ def test_features_and_classes_are_not_asked_for_together(tmp_path):
     for ask in (lambda **wanted: sk.build("swin_nano", **wanted), lambda **wanted: sk.load(path, **wanted)):
         with pytest.raises(ConfigError, match="ask for one of them"):
             ask(outputs=(1,), classes=3)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_backbone_in_any_layout_gives_its_features(tmp_path, layout):
+    """The norms that the layout has are the file's, the others are new and told."""
+    rank = 2 if 2 in layout.ranks else layout.ranks[0]
+    version = "v1" if layout.written.get("v1") is not None else "v2"
+    table = layout.table(4, version)
+    stem = Patches(size=(4,) * rank, norm=table.theirs("stem.norm.weight") is not None)
+    config = SwinConfig(stem=stem, version=version, width=8, depths=(2, 2, 2, 2), heads=(1, 2, 4, 8),
+                        window=((4,) * rank,), small_map=layout.small_map, pad_tokens=layout.pad_tokens)  # fmt: skip
+    torch.manual_seed(0)
+    model = Model(config, Features).eval()
+    randomise(model)
+    homeless = [name for name in model.state_dict() if name.startswith("backbone.norms.") and not table.theirs(name)]
+    for name in homeless:
+        torch.nn.init.constant_(model.get_parameter(name), float(name.endswith("weight")))
+    state = {name: value for name, value in model.state_dict().items() if name not in homeless}
+    path = tmp_path / ("weights.safetensors" if layout.name == "swinkit" else "weights.pth")
+    write_file(path, Weights(config=config, state=state, origin=Origin(layout="swinkit")), layout, size=256)
+    told: dict[str, Any] = {"order": layout.orders[0]} if layout.orders[0] else {}
+    if version == "v2":
+        told |= {"window": 4, "size": 256}
+    # headless files of mmpretrain have the names of mmseg's, whose small maps are treated otherwise
+    told["changes"] = {"small_map": layout.small_map}
+    found, report = load_reported(path, **told)
+    assert set(report.missing) == set(homeless)
+    grid = torch.randn(1, 3, *(36,) * rank)
+    for ours, theirs in zip(found(grid), model(grid), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    some, report = load_reported(path, outputs=(1, 3), **told)
+    assert set(report.missing) == {name for name in homeless if name.split(".")[2] in "13"}
+    assert all(map(torch.equal, some(grid), (found(grid)[1], found(grid)[3])))
