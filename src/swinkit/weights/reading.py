@@ -110,11 +110,14 @@ def _told_by_caller(hints: Hints, ours: Mapping[str, Tensor], window: Any, bias_
     stages = len(merges)
     given, one = windows_from(window, stages, len(patch), "window")
     if one and hints.size is not None:
-        # rounded down, as transformers' and timm's classes of V2 do when they cut windows
-        maps = [
+        # a table tells; without one, maps are rounded down, as transformers' and timm's classes of V2 cut windows
+        down = [
             tuple(max(n // k, 1) for n, k in zip(hints.size, row, strict=True)) for row in strides_of(patch, merges)
         ]
-        given = {s: row if _has_table(ours, s, row) else _cut(row, maps[s]) for s, row in given.items()}
+        up = spaces_of(hints.size, patch, merges)
+        for stage, row in given.items():
+            candidates = (row, _cut(row, up[stage]), _cut(row, down[stage]))
+            given[stage] = next((c for c in candidates if _has_table(ours, stage, c)), candidates[-1])
     elif one and stages > 1 and version_of(ours) == "v2":
         given = {}  # one window would do for the last stages only if their maps are as large: `infer` asks for more
     trained, one = windows_from(bias_window, stages, len(patch), "bias_window")
