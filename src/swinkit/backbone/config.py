@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from swinkit.ops.windows import PadTokens, SmallMap
 from swinkit.types import Window
@@ -153,10 +153,10 @@ class SwinConfig:
 
 
 _CHOICES = {
-    "version": ("v1", "v2"),
-    "mixing": ("shifted", "cross_block"),
-    "small_map": ("shrink", "shrink_block", "pad_still", "pad"),
-    "pad_tokens": ("mask", "attend"),
+    "version": get_args(Version),
+    "mixing": get_args(Mixing),
+    "small_map": get_args(SmallMap),
+    "pad_tokens": get_args(PadTokens),
 }
 
 
