@@ -1,10 +1,11 @@
-"""What mixing costs in quality: one recipe on digit scenes with full attention, shifted windows and cross_block.
+"""What mixing costs in quality: one recipe a data set with full attention, shifted windows and cross_block.
 
-python benchmarks/mixing_quality.py                      a table, on the validation split
-python benchmarks/mixing_quality.py --publish            the test split too, into benchmarks/results/mixing_quality.json
+python benchmarks/mixing_quality.py                      a table, on the validation splits
+python benchmarks/mixing_quality.py --publish            the test splits too, into results/mixing_quality.json
 
-Full attention is one window as large as the map of every stage; the other two have the windows of `swin_nano`. Seed,
-data, steps and everything else are the same, so a seed compares three runs; their order changes from seed to seed.
+Digit scenes are segmented by `swin_nano` (mean IoU), TREC questions classified by two blocks on words (accuracy). Full
+attention is one window as large as the map of every stage; the other two have smaller windows. Seed, data, steps and
+everything else are the same, so a seed compares three runs; their order changes from seed to seed.
 """
 
 from __future__ import annotations
@@ -12,66 +13,100 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+import trec
 
 import swinkit as sk
 
 RESULTS = Path(__file__).resolve().parent / "results" / "mixing_quality.json"
-CONTENDERS: dict[str, dict[str, Any]] = {
-    "full attention": {"window": ((16, 16), (8, 8), (4, 4))},
-    "shifted": {},
-    "cross_block": {"mixing": "cross_block"},
+CONTENDERS: dict[str, dict[str, dict[str, Any]]] = {
+    "full attention": {"digit_scenes": {"window": ((16, 16), (8, 8), (4, 4))}, "trec": {"window": ((40,),)}},
+    "shifted": {"digit_scenes": {}, "trec": {}},
+    "cross_block": {"digit_scenes": {"mixing": "cross_block"}, "trec": {"mixing": "cross_block"}},
 }
+METRICS = {"digit_scenes": "miou", "trec": "accuracy"}
 
 
-def train(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+def train(data: str, name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """One run's figures."""
-    settings = {
-        "model.changes": CONTENDERS[name], "training.steps": options.steps, "training.workers": 0,
-        "training.evaluate_every": options.steps,
-    }  # fmt: skip
-    recipe = sk.recipes.segment("digit_scenes", model="swin_nano", seed=seed, changes=settings)
+    splits = ["val", "test"] if options.publish else ["val"]
     begun = time.perf_counter()
-    run = sk.train(recipe, options.out / f"{name.replace(' ', '_')}-{seed}", overwrite=True, command=" ".join(sys.argv))
-    row = {"name": name, "seed": seed, "seconds": round(time.perf_counter() - begun, 1)}
-    for split in ("val", "test") if options.publish else ("val",):
-        row[split] = round(float(run.evaluate(split).figures["miou"]), 4)
+    if data == "trec":
+        found = trec.train(CONTENDERS[name][data], seed, epochs=options.epochs, splits=splits)
+        seconds = time.perf_counter() - begun
+    else:
+        run = sk.train(_recipe(name, seed, options), _folder(name, seed, options), overwrite=True, quiet=True)
+        seconds = time.perf_counter() - begun
+        found = {split: float(run.evaluate(split).figures["miou"]) for split in splits}
+    row = {"data": data, "name": name, "seed": seed, "seconds": round(seconds, 1)}
+    row |= {split: round(value, 4) for split, value in found.items()}
     print(row, flush=True)
     return row
 
 
+def _recipe(name: str, seed: int, options: argparse.Namespace) -> Any:
+    settings = {
+        "model.changes": CONTENDERS[name]["digit_scenes"], "training.steps": options.steps, "training.workers": 0,
+        "training.evaluate_every": options.steps,
+    }  # fmt: skip
+    return sk.recipes.segment("digit_scenes", model="swin_nano", seed=seed, changes=settings)
+
+
+def _folder(name: str, seed: int, options: argparse.Namespace) -> Path:
+    return options.out / f"{name.replace(' ', '_')}-{seed}"
+
+
+def summary(rows: list[dict[str, Any]], data: str, split: str) -> dict[str, dict[str, float]]:
+    """Mean figure, the deviation over seeds and mean seconds of every mixing."""
+    table: dict[str, dict[str, float]] = {}
+    for name in CONTENDERS:
+        mine = [row for row in rows if row["name"] == name and row["data"] == data]
+        values = [row[split] for row in mine]
+        table[name] = {
+            METRICS[data]: round(statistics.mean(values), 4),
+            "deviation": round(statistics.stdev(values), 4) if len(values) > 1 else 0.0,
+            "seconds": round(statistics.mean(row["seconds"] for row in mine), 1),
+        }
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--data", nargs="+", choices=list(METRICS), default=list(METRICS))
+    parser.add_argument("--steps", type=int, default=600, help="of a run on digit scenes")
+    parser.add_argument("--epochs", type=int, default=12, help="of a run on TREC")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/mixing_quality"))
-    parser.add_argument("--publish", action="store_true", help="evaluate the test split, once, and write the result")
+    parser.add_argument("--publish", action="store_true", help="evaluate the test splits, once, and write the result")
     options = parser.parse_args()
-    names = list(CONTENDERS)
-    rows = [
-        train(name, seed, options)
-        for turn, seed in enumerate(options.seeds)
-        for name in names[turn % 3 :] + names[: turn % 3]
-    ]
-    split = "test" if options.publish else "val"
-    means = {name: round(statistics.mean(row[split] for row in rows if row["name"] == name), 4) for name in names}
-    seconds = {name: round(statistics.mean(row["seconds"] for row in rows if row["name"] == name), 1) for name in names}
-    print(json.dumps({"split": split, "mean miou": means, "mean seconds": seconds}, indent=2))
-    if options.publish:
-        entry = {
-            "bench": "mixing_quality", "metric": "miou", "value": means["cross_block"], "split": split, "rows": rows,
-            "seed": options.seeds, "recipe": f"python benchmarks/mixing_quality.py --steps {options.steps} --publish",
-            "seconds": seconds["cross_block"], "threads": torch.get_num_threads(),
+    names, split = list(CONTENDERS), "test" if options.publish else "val"
+    entries: list[dict[str, Any]] = []
+    for data in options.data:
+        rows = [
+            train(data, name, seed, options)
+            for turn, seed in enumerate(options.seeds)
+            for name in names[turn % 3 :] + names[: turn % 3]
+        ]
+        table = summary(rows, data, split)
+        print(json.dumps({"data": data, "split": split, **table}, indent=2), flush=True)
+        entries.append({
+            "bench": f"mixing_quality/{data}", "metric": METRICS[data], "split": split, "rows": rows,
+            "value": table["cross_block"][METRICS[data]], "seed": options.seeds, "control": table,
+            "recipe": f"python benchmarks/mixing_quality.py --data {data} --steps {options.steps} "
+                      f"--epochs {options.epochs} --publish",
+            "seconds": table["cross_block"]["seconds"], "threads": torch.get_num_threads(),
             "versions": {"torch": torch.__version__}, "date": time.strftime("%Y-%m-%d"),
-            "control": {name: {"miou": means[name], "seconds": seconds[name]} for name in names},
-        }  # fmt: skip
+        })  # fmt: skip
+    if options.publish:
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps([entry], indent=2) + "\n")
+        kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else []
+        new = {entry["bench"] for entry in entries}
+        entries = [entry for entry in kept if entry["bench"] not in new] + entries
+        RESULTS.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

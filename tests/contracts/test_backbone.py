@@ -92,7 +92,8 @@ def test_rolling_before_padding_reaches_other_rows_c1():
 def test_one_instance_takes_any_size_and_is_not_changed_by_it(version, mixing):
     """C2, C6, S4: 1x1, wide, square, odd, and the first again, with equal outputs and an unchanged module."""
     torch.manual_seed(0)
-    config = SwinConfig(version=version, mixing=mixing, width=16, depths=(2, 2, 2, 2), heads=(1, 2, 4, 8))
+    config = SwinConfig(version=version, mixing=mixing, width=16, depths=(2, 2, 2, 2), heads=(1, 2, 4, 8),
+                        conditional_position=version == "v1")  # fmt: skip
     model = Model(config, lambda levels: nn.Identity()).eval()
     randomise(model)
     state, attributes = copy.deepcopy(model.state_dict()), repr(model)
@@ -110,11 +111,12 @@ def test_one_instance_takes_any_size_and_is_not_changed_by_it(version, mixing):
 
 @pytest.mark.parametrize("rank, mixing", list(itertools.product(RANKS, MIXINGS)))
 def test_hundred_random_sizes(rank, mixing):
-    """Both versions and all policies take turns over the sizes."""
+    """Both versions, all policies and conditional positions take turns over the sizes."""
     models = [
-        tiny(rank, version, patch=2, mixing=mixing, small_map=small_map, pad_tokens=pad_tokens)
-        for version, (small_map, pad_tokens) in itertools.product(VERSIONS, POLICIES)
-    ]
+        tiny(rank, version, patch=2, mixing=mixing, small_map=small_map, pad_tokens=pad_tokens,
+             conditional_position=number % 3 == 0)
+        for number, (version, (small_map, pad_tokens)) in enumerate(itertools.product(VERSIONS, POLICIES))
+    ]  # fmt: skip
     states = [copy.deepcopy(model.state_dict()) for model in models]
     generator = torch.Generator().manual_seed(rank)
     limit = {1: 300, 2: 60, 3: 20}[rank]
@@ -154,9 +156,10 @@ def test_nothing_remembers_old_weights(rank, version, mixing, change):
 
 @pytest.mark.parametrize("rank, version, mixing", list(itertools.product(RANKS, VERSIONS, MIXINGS)))
 def test_a_padded_batch_gives_each_sample_what_it_gets_alone(rank, version, mixing):
-    """S11: under small_map=pad, pad_tokens=mask, with `valid` carried through; patches and convolutions."""
+    """S11: under small_map=pad, pad_tokens=mask, with `valid` carried through; patches, and convolutions throughout."""
     for stem in (Patches(size=(2,) * rank, channels=2), Convolutions(size=(2,) * rank, channels=2)):
-        model = tiny(rank, version, stages=3, stem=stem, small_map="pad", pad_tokens="mask", mixing=mixing)
+        model = tiny(rank, version, stages=3, stem=stem, small_map="pad", pad_tokens="mask", mixing=mixing,
+                     conditional_position=isinstance(stem, Convolutions))  # fmt: skip
         sizes = [(5,) * rank, (9,) * rank, (12,) * rank, tuple(range(6, 6 + rank)), (1,) * rank]
         common = tuple(max(s[a] for s in sizes) + 4 for a in range(rank))
         grid, valid = torch.zeros(len(sizes), 2, *common), torch.zeros(len(sizes), *common, dtype=torch.bool)

@@ -13,7 +13,7 @@ from swinkit.models import prepared
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("rank, size", [(1, (37,)), (2, (32, 48)), (2, (27, 35)), (3, (13, 16, 9))])
 def test_a_prepared_copy_predicts_the_same(rank, size, version, small_map, pad_tokens):
-    model = tiny(rank, version, small_map=small_map, pad_tokens=pad_tokens)
+    model = tiny(rank, version, small_map=small_map, pad_tokens=pad_tokens, conditional_position=version == "v1")
     ready = prepared(model, [size])
     for space in (size, tuple(s + 3 for s in size)):  # prepared for the first only
         grid = torch.randn(2, 2, *space)

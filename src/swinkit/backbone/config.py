@@ -79,6 +79,9 @@ class SwinConfig:
     merge: tuple[Window, ...] | None = None
     """Merging before each stage, a factor an axis (1 = keep); by default none before the first and 2 on every axis
     after."""
+    conditional_position: bool = False
+    """Every block opens with a depthwise convolution (Chu et al. 2021), with which small models learn textures and
+    places much sooner; published weights have none."""
     mlp_ratio: float = 4.0
     drop_path: float = 0.0
     """Stochastic depth of the last block; earlier blocks grow linearly from 0."""

@@ -39,11 +39,14 @@ def _video(config: SwinConfig, window: Window = (8, 7, 7)) -> SwinConfig:
 
 
 def _small(rank: int, *, depths: tuple[int, ...], windows: tuple[int, ...], channels: int) -> SwinConfig:
-    """Ours, for small data and processors: an overlapping stem, windows that fit small maps, an early start."""
+    """Ours, for small data and processors: an overlapping stem, windows that fit small maps, positions by convolution,
+    an early start."""
     heads = tuple(2 * 2**i for i in range(len(depths)))
     stem = Convolutions(size=(4,) * rank, channels=channels)
     window = tuple((w,) * rank for w in windows)
-    return SwinConfig(stem=stem, width=64, depths=depths, heads=heads, window=window, init_std=None)
+    return SwinConfig(
+        stem=stem, width=64, depths=depths, heads=heads, window=window, conditional_position=True, init_std=None
+    )
 
 
 def _timm(name: str, window: int | str, input: int | str, *tags: str) -> tuple[str, ...]:

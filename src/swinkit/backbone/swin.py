@@ -18,6 +18,7 @@ from swinkit.layers.cross_block import CrossBlockAttention
 from swinkit.layers.merging import Merging
 from swinkit.layers.mlp import Mlp
 from swinkit.layers.norm import LayerNorm
+from swinkit.layers.position import ConditionalPosition
 from swinkit.layers.residual import DropPath
 from swinkit.ops.blocks import close_blocks, open_blocks
 from swinkit.ops.patches import any_in_patch
@@ -28,10 +29,20 @@ Attention = WindowAttention | CrossBlockAttention
 
 
 class Block(nn.Module):
-    """Attention inside windows, then an MLP on every token, each added to the stream."""
+    """Positions, where the block has them, attention inside windows, then an MLP on every token, each added to the
+    stream."""
 
-    def __init__(self, attention: Attention, mlp: Mlp, channels: int, rules: Rules, drop_path: float) -> None:
+    def __init__(
+        self,
+        attention: Attention,
+        mlp: Mlp,
+        channels: int,
+        rules: Rules,
+        drop_path: float,
+        position: ConditionalPosition | None = None,
+    ) -> None:
         super().__init__()
+        self.position = position
         self.residual = rules.residual
         self.norm1, self.attention = LayerNorm(channels), attention
         self.norm2, self.mlp = LayerNorm(channels), mlp
@@ -41,6 +52,8 @@ class Block(nn.Module):
         self, x: Float[Tensor, "b *rows c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
     ) -> Float[Tensor, "b *rows c"]:
         """Tokens in raster order in and out; blocks with markers where these mix."""
+        if self.position is not None:
+            x = self.position(x, plan, valid)
         x = x + self.drop_path(self.residual(x, self.norm1, lambda y: self.attention(y, plan, valid)))
         return x + self.drop_path(self.residual(x, self.norm2, self.mlp))
 
@@ -137,7 +150,8 @@ def _stage(config: SwinConfig, index: int, rates: list[float]) -> Stage:
             attention = WindowAttention(channels, heads, score=rules.score, bias=bias)
         else:
             attention = CrossBlockAttention(channels, heads, config.rank, score=rules.score, bias=bias)
-        return Block(attention, Mlp(channels, int(channels * config.mlp_ratio)), channels, rules, rate)
+        position = ConditionalPosition(channels, config.rank) if config.conditional_position else None
+        return Block(attention, Mlp(channels, int(channels * config.mlp_ratio)), channels, rules, rate, position)
 
     def cut(shift: Window) -> Cut:
         return Cut(window=window, shift=shift, small_map=config.small_map, pad_tokens=config.pad_tokens)

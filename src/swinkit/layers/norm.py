@@ -1,7 +1,9 @@
-"""Layer norm that always computes in the precision of its own weights."""
+"""Norms that look at one token alone and compute in the precision of their own weights."""
 
 from __future__ import annotations
 
+import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -11,3 +13,20 @@ class LayerNorm(nn.LayerNorm):
     def forward(self, input: Tensor) -> Tensor:
         """[... channels] -> [... channels]"""
         return super().forward(input.to(self.weight.dtype))
+
+
+class DynamicTanh(nn.Module):
+    """`weight * tanh(scale * x) + bias` (Zhu et al. 2025, "Transformers without Normalization").
+
+    Bounds what comes and yet lets through how bright or how strong it is, of which a layer norm leaves the direction
+    only.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((1,), 0.5))
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Float[Tensor, "*tokens c"]) -> Float[Tensor, "*tokens c"]:
+        return torch.tanh(self.scale * x) * self.weight + self.bias

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from swinkit.layers.norm import LayerNorm
+from swinkit.layers.norm import DynamicTanh, LayerNorm
+from swinkit.ops.memory import in_order
 from swinkit.ops.patches import any_in_patch, pad_to_multiple
 from swinkit.types import Window
 
@@ -35,23 +36,25 @@ class PatchStem(nn.Module):
 
 
 class ConvolutionStem(nn.Module):
-    """Three overlapping 3-wide convolutions that together have the stride `size`, each followed by a norm over its
-    channels.
+    """Three overlapping 3-wide convolutions that together have the stride `size`; tokens end with a layer norm.
 
-    The norm does not look at the batch, so that results do not depend on how a batch is split. Strides go to the first
-    convolutions that need them; channels grow from half of `out`.
+    Between them stands a dynamic tanh, since a layer norm there would take away how bright a patch is and how strong
+    its edges are, and a batch norm (Xiao et al. 2021) would make results depend on how a batch is split. Strides
+    go to the first convolutions that need them; channels grow from half of `out`.
     """
 
     def __init__(self, channels: int, out: int, size: Window) -> None:
         super().__init__()
         strides = _halvings(size, 3)
         widths = [channels, max(out // 2, 8), max(out // 2, 8), out]
-        convolution = CONVOLUTION[len(size)]
+        make = CONVOLUTION[len(size)]
         self.strides = strides
         self.convolutions = nn.ModuleList(
-            convolution(widths[i], widths[i + 1], 3, stride, padding=1, bias=False) for i, stride in enumerate(strides)
+            make(widths[i], widths[i + 1], 3, stride, padding=1, bias=False) for i, stride in enumerate(strides)
         )
-        self.norms = nn.ModuleList(LayerNorm(width) for width in widths[1:])
+        self.norms = nn.ModuleList([DynamicTanh(widths[1]), DynamicTanh(widths[2]), LayerNorm(out)])
+        for convolution in self.convolutions:
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
 
     def forward(
         self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None
@@ -59,7 +62,7 @@ class ConvolutionStem(nn.Module):
         """Tokens, channels last, and which of them a sample has."""
         x = grid
         for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
-            x = norm(convolution(x).movedim(1, -1))
+            x = norm(_convolved(x, convolution, self.strides[i]))
             if i + 1 < len(self.strides):
                 x = nn.functional.gelu(x)
             if valid is not None:  # what lies outside a sample stays zero, as if it were alone
@@ -83,6 +86,16 @@ class TokenStem(nn.Module):
     ) -> tuple[Float[Tensor, "b length out"], Bool[Tensor, "b length"] | None]:
         """Tokens, channels last, and which of them a sample has."""
         return self.norm(self.table(grid[:, 0].to(torch.int64))), valid
+
+
+def _convolved(x: Tensor, convolution: nn.Module, stride: Window) -> Tensor:
+    """[b c *space] -> [b *space2 c2]. An export gets the same numbers in a form of which torch can prove the sizes."""
+    if not torch.compiler.is_exporting():
+        return convolution(x).movedim(1, -1)
+    ends = [(1, (n + 1) // 2 * 2 - n if s > 1 else 1) for n, s in zip(x.shape[2:], stride, strict=True)]
+    x = nn.functional.pad(in_order(x), [side for pair in reversed(ends) for side in pair])
+    run = (nn.functional.conv1d, nn.functional.conv2d, nn.functional.conv3d)[len(stride) - 1]
+    return in_order(run(x, convolution.weight, stride=stride).movedim(1, -1))
 
 
 def _halvings(size: Window, count: int) -> list[Window]:

@@ -19,9 +19,10 @@ from swinkit.ops.windows import REFUSED, Plan
 
 
 def open_blocks(
-    x: Float[Tensor, "b cells c"], marker: Float[Tensor, " c"], plan: Plan
+    x: Float[Tensor, "b cells c"], marker: Float[Tensor, "*each c"], plan: Plan
 ) -> Float[Tensor, "b blocks rows c"]:
-    """Tokens in raster order -> blocks of 1 + tokens rows, the marker first; slots of padding hold zeros."""
+    """Tokens in raster order -> blocks of 1 + tokens rows, the marker (of all, or [b blocks 1 c]) first; slots of
+    padding hold zeros."""
     blocks = into_windows(x, plan).unflatten(1, (-1, plan.cut.tokens))
     return torch.cat([marker.to(x.dtype).expand_as(blocks[:, :, :1]), blocks], 2)
 
