@@ -4,7 +4,8 @@
     python benchmarks/camvid.py --part control >control.log 2>&1      as long as the other side took
     (both with --publish: the test split once, into benchmarks/results/camvid.json)
 
-Both sides see pictures at half their size and are scored at the full one. Weights are chosen on the validation split. The test sequence 0001TP is filmed at dusk and stated apart.
+Both sides see pictures at half their size and are scored at the full one. Weights are chosen on the validation split.
+The test sequence 0001TP is filmed at dusk and stated apart.
 """
 
 from __future__ import annotations
