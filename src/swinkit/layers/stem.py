@@ -54,7 +54,7 @@ class ConvolutionStem(nn.Module):
         )
         self.norms = nn.ModuleList([DynamicTanh(widths[1]), DynamicTanh(widths[2]), LayerNorm(out)])
         for convolution in self.convolutions:
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            nn.init.kaiming_normal_(convolution.get_parameter("weight"), nonlinearity="relu")
 
     def forward(
         self, grid: Float[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None
@@ -95,7 +95,7 @@ def _convolved(x: Tensor, convolution: nn.Module, stride: Window) -> Tensor:
     ends = [(1, (n + 1) // 2 * 2 - n if s > 1 else 1) for n, s in zip(x.shape[2:], stride, strict=True)]
     x = nn.functional.pad(in_order(x), [side for pair in reversed(ends) for side in pair])
     run = (nn.functional.conv1d, nn.functional.conv2d, nn.functional.conv3d)[len(stride) - 1]
-    return in_order(run(x, convolution.weight, stride=stride).movedim(1, -1))
+    return in_order(run(x, convolution.get_parameter("weight"), stride=stride).movedim(1, -1))
 
 
 def _halvings(size: Window, count: int) -> list[Window]:

@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from swinkit.ops.attention import reference, sdpa
+from swinkit.ops.attention import fused, reference, sdpa
 from swinkit.ops.attention.select import Backend, Call, Inputs, Score, select
 from swinkit.ops.precision import full_precision
 
-BACKENDS: tuple[Backend, ...] = (sdpa.BACKEND, reference.BACKEND)
+BACKENDS: tuple[Backend, ...] = (sdpa.BACKEND, reference.BACKEND, fused.BACKEND)
+"""The first that takes a call runs it; `fused` is last until it was measured on a card, so it has to be asked for."""
 
 __all__ = ["BACKENDS", "Backend", "Call", "Inputs", "Score", "select", "window_attention"]
 

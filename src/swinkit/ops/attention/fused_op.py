@@ -1,0 +1,181 @@
+"""The fused kernels as torch operators: traced, exported, compiled and differentiated like any of torch's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import triton
+from torch import Tensor
+from torch.library import triton_op, wrap_triton
+from torch.nn import functional as F
+from torch.utils.flop_counter import register_flop_formula
+
+from swinkit.ops.attention import fused_kernels as kernels
+from swinkit.ops.windows import REFUSED
+
+LOG2E = 1.4426950408889634
+INTERPRETED = not isinstance(kernels.forward, triton.runtime.JITFunction)
+"""Triton runs its kernels in Python (TRITON_INTERPRET=1): on the processor, to test them."""
+PROGRAMS = 5 * 132
+"""Programs of a backward pass over all heads: each leaves a partial sum of the bias's gradient, so there are few."""
+WINDOWS_A_PROGRAM = 4
+"""Of a forward pass."""
+CONFIGURATIONS: dict[tuple[bool, int], dict[str, int]] = {
+    (False, 16): {"num_warps": 1, "num_stages": 2},
+    (False, 32): {"num_warps": 2, "num_stages": 2},
+    (False, 64): {"num_warps": 4, "num_stages": 2},
+    (True, 16): {"num_warps": 1, "num_stages": 1},
+    (True, 32): {"num_warps": 2, "num_stages": 1},
+    (True, 64): {"num_warps": 8, "num_stages": 1},
+}
+"""(backward, rows of a tile) -> how a kernel is built; nothing is tuned while a model runs."""
+
+
+@triton_op("swinkit::window_attention", mutates_args={})
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masks: Tensor, order: Tensor, kinds: Tensor, pad_k: Tensor,
+    pad_v: Tensor, valid: Tensor | None, attends: bool,
+) -> Tensor:  # fmt: skip
+    """[b cells heads d]: attention inside windows of tokens in raster order.
+
+    Args:
+        q, k, v: [b cells heads d], any strides with the last 1; scores are q k + bias + mask.
+        bias: [heads tokens tokens] float32.
+        masks: [kinds tokens tokens] float32.
+        order: [windows tokens] int32: the token in each slot, -1 for padding.
+        kinds: [windows] int32: which of `masks` is each window's.
+        pad_k, pad_v: [heads d]: key and value of padding, where it `attends`.
+        valid: [b cells] int8: which tokens a sample has; None: all.
+    """
+    out = torch.empty(v.shape, dtype=v.dtype, device=v.device)
+    b, cells, heads, width = v.shape
+    windows, tokens = order.shape
+    total = b * windows
+    fixed = constants(tokens, heads, width, v.dtype) | {"ATTEND": attends, "VALID": valid is not None}
+    groups = triton.cdiv(total, WINDOWS_A_PROGRAM)
+    _kernel(kernels.forward)[(groups * heads,)](
+        q, k, v, out, _tiles(bias, masks, fixed["P"]), order, kinds, pad_k, pad_v, order if valid is None else valid,
+        total, windows, cells, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3], *out.stride()[:3],
+        WINDOWS=WINDOWS_A_PROGRAM, **fixed, **_built(False, fixed["P"]),
+    )  # fmt: skip
+    return out
+
+
+@triton_op("swinkit::window_attention_backward", mutates_args={})
+def differentiate(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masks: Tensor, order: Tensor, kinds: Tensor,
+    pad_k: Tensor, pad_v: Tensor, valid: Tensor | None, attends: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Gradients of q, k, v, of the bias, and of pad_k and pad_v together [2 heads d]."""
+    b, cells, heads, width = v.shape
+    windows, tokens = order.shape
+    total = b * windows
+    per_program = triton.next_power_of_2(triton.cdiv(total * heads, PROGRAMS))  # few values: each is built apart
+    groups = triton.cdiv(total, per_program)
+    dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype, device=x.device) for x in (q, k, v))
+    dbias = torch.empty(groups, heads, tokens, tokens, dtype=torch.float32, device=v.device)
+    dpad = torch.empty(groups if attends else 0, heads, 2, width, dtype=torch.float32, device=v.device)
+    fixed = constants(tokens, heads, width, v.dtype) | {"ATTEND": attends, "VALID": valid is not None}
+    _kernel(kernels.backward)[(groups * heads,)](
+        q, k, v, grad, dq, dk, dv, _tiles(bias, masks, fixed["P"]), dbias, dpad, order, kinds, pad_k, pad_v,
+        order if valid is None else valid, total, windows, cells,
+        *q.stride()[:3], *k.stride()[:3], *v.stride()[:3], *grad.stride()[:3],
+        WINDOWS=per_program, **fixed, **_built(True, fixed["P"]),
+    )  # fmt: skip
+    return dq, dk, dv, dbias.sum(0), dpad.sum(0).transpose(0, 1).contiguous()
+
+
+def _tiles(bias: Tensor, masks: Tensor, rows: int) -> Tensor:
+    """[kinds heads rows rows]: what is added to scores in units of log 2; rows beyond the window are never attended."""
+    beyond = rows - bias.shape[-1]
+    return F.pad((bias + masks[:, None]) * LOG2E, (0, beyond, 0, beyond), value=-1e30)
+
+
+def constants(tokens: int, heads: int, width: int, dtype: torch.dtype) -> dict[str, Any]:
+    rows, columns = (max(16, triton.next_power_of_2(n)) for n in (tokens, width))
+    precision = "ieee" if dtype == torch.float32 else "tf32"
+    return {"T": tokens, "P": rows, "HEADS": heads, "HEAD": width, "D": columns, "PREC": precision}
+
+
+def _built(backward: bool, rows: int) -> dict[str, int]:
+    return {} if INTERPRETED else CONFIGURATIONS[backward, rows]
+
+
+def _kernel(kernel: Any) -> Any:
+    return kernel if INTERPRETED else wrap_triton(kernel)
+
+
+def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masks: Tensor, order: Tensor, kinds: Tensor, pad_k: Tensor,
+           pad_v: Tensor, valid: Tensor | None, attends: bool) -> Tensor:  # fmt: skip
+    """The same on the processor, where an exported program with this operator may be loaded."""
+    z = _cut(v, order, pad_v if attends else None)
+    x, y = _cut(q, order, None), _cut(k, order, pad_k if attends else None)
+    return _joined(_shares(x, y, bias, masks, order, kinds, valid).to(v.dtype) @ z, order, v)
+
+
+def _plain_backward(grad: Tensor, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masks: Tensor, order: Tensor,
+                    kinds: Tensor, pad_k: Tensor, pad_v: Tensor, valid: Tensor | None,
+                    attends: bool) -> tuple[Tensor, ...]:  # fmt: skip
+    x, y = _cut(q, order, None), _cut(k, order, pad_k if attends else None)
+    p = _shares(x, y, bias, masks, order, kinds, valid)
+    x, y, z, g = (t.to(p.dtype) for t in (x, y, _cut(v, order, pad_v if attends else None), _cut(grad, order, None)))
+    dp = g @ z.transpose(-1, -2)
+    ds = p * (dp - (p * dp).sum(-1, keepdim=True))
+    dx, dy, dz = ds @ y, ds.transpose(-1, -2) @ x, p.transpose(-1, -2) @ g
+    pads = torch.zeros(2, *pad_v.shape)
+    if attends:
+        gone = (order < 0)[:, None, :, None]
+        pads = torch.stack([(t * gone).sum((0, 1, 3)).float() for t in (dy, dz)])
+    return _joined(dx, order, q), _joined(dy, order, k), _joined(dz, order, v), ds.sum((0, 1)).float(), pads
+
+
+def _cut(x: Tensor, order: Tensor, pad: Tensor | None) -> Tensor:
+    """[b cells heads d] -> [b windows heads tokens d]; padding holds `pad` [heads d], or zeros."""
+    x = x.index_select(1, order.clamp(min=0).reshape(-1).long()).unflatten(1, order.shape).transpose(2, 3)
+    fill = x.new_zeros(()) if pad is None else pad[:, None].to(x.dtype)
+    return torch.where((order >= 0)[:, None, :, None], x, fill)
+
+
+def _joined(x: Tensor, order: Tensor, like: Tensor) -> Tensor:
+    """The inverse, in the shape and type of `like`."""
+    places, rows = order.reshape(-1), x.transpose(2, 3).flatten(1, 2).to(like.dtype)
+    kept = (places >= 0).nonzero()[:, 0]
+    return torch.zeros(like.shape, dtype=like.dtype).index_copy(1, places[kept].long(), rows.index_select(1, kept))
+
+
+def _shares(x: Tensor, y: Tensor, bias: Tensor, masks: Tensor, order: Tensor, kinds: Tensor,
+            valid: Tensor | None) -> Tensor:  # fmt: skip
+    """[b windows heads tokens tokens]: the softmax of the scores, float32 at least."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    scores = x.to(wide) @ y.to(wide).transpose(-1, -2) + bias + masks.index_select(0, kinds.long())[:, None]
+    if valid is not None:
+        there = _cut(valid[..., None, None] != 0, order, None)[..., 0] | (order < 0)[:, None]
+        scores = scores + torch.where(there, 0.0, REFUSED)[..., None, :]
+    return scores.softmax(-1)
+
+
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    del output
+    *tensors, ctx.attends = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _differentiated(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    grad = grad if grad.stride(-1) == 1 else grad.contiguous()
+    dq, dk, dv, dbias, dpad = differentiate(grad, *ctx.saved_tensors, ctx.attends)
+    pads = [part.to(pad.dtype) for part, pad in zip(dpad, ctx.saved_tensors[7:9], strict=True)]
+    return dq, dk, dv, dbias, None, None, None, *pads, None, None
+
+
+def _flops(q: Any, k: Any, v: Any, bias: Any, masks: Any, order: Any, *_: Any, **__: Any) -> int:
+    """Multiply-adds twice, as torch counts: scores and sums of values."""
+    b, _, heads, width = q
+    return 4 * b * order[0] * order[1] ** 2 * heads * width
+
+
+attend.register_autograd(_differentiated, setup_context=_remember)
+register_flop_formula(torch.ops.swinkit.window_attention)(_flops)
+if not INTERPRETED:
+    attend.register_kernel("cpu")(_plain)
+    differentiate.register_kernel("cpu")(_plain_backward)
