@@ -93,6 +93,7 @@ def _tiles(bias: Tensor, masks: Tensor, rows: int) -> Tensor:
 
 
 def constants(tokens: int, heads: int, width: int, dtype: torch.dtype) -> dict[str, Any]:
+    """What a kernel is built for: sizes, and tiles of at least 16 rows and columns, powers of two."""
     rows, columns = (max(16, triton.next_power_of_2(n)) for n in (tokens, width))
     precision = "ieee" if dtype == torch.float32 else "tf32"
     return {"T": tokens, "P": rows, "HEADS": heads, "HEAD": width, "D": columns, "PREC": precision}
