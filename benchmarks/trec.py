@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -16,11 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swinkit.backbone import SwinConfig, Tokens
+from swinkit.engine import Training
+from swinkit.engine.optimise import adamw, set_rate
 from swinkit.models.build import classifier
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "trec"
 UNKNOWN = 1  # 0 is padding, which `valid` hides
-RATE = 4e-3
 HELD_OUT = 10
 """Every tenth training question is for validation."""
 
@@ -68,17 +68,10 @@ def train(changes: dict[str, Any], seed: int, *, epochs: int, splits: list[str])
     )  # fmt: skip
     model = classifier(SwinConfig(**{**base, **changes}), classes=6).train()
     nn.init.normal_(model.stem.table.weight, std=1.0)
-    decayed, kept = [], []
-    parameters = dict(model.named_parameters())
-    for name, _, decays in model.parameter_groups():
-        (decayed if decays else kept).append(parameters[name])
-    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": kept, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, RATE, betas=(0.9, 0.98))
-    count, batch = len(data["train"].words), 50
-    steps = epochs * math.ceil(count / batch)
-    for step, (ids, valid, classes) in enumerate(_forever(data["train"], batch, epochs)):
-        for group in optimiser.param_groups:
-            group["lr"] = RATE * min((step + 1) / (0.1 * steps), 0.5 + 0.5 * math.cos(math.pi * step / steps))
+    training = Training(epochs=epochs, batch=50, rate=4e-3, betas=(0.9, 0.98), warmup=0.1)
+    optimiser, steps = adamw(model, training), training.total(len(data["train"].words))
+    for step, (ids, valid, classes) in enumerate(_passes(data["train"], training.batch, epochs)):
+        set_rate(optimiser, training.rate * training.factor(step, steps))
         ids = ids.masked_fill((torch.rand(ids.shape) < 0.1) & (ids > 0), UNKNOWN)  # word dropout
         loss = F.cross_entropy(model(ids, valid), classes, label_smoothing=0.1)
         optimiser.zero_grad()
@@ -92,7 +85,7 @@ def _words(text: str) -> list[str]:
     return re.sub(r"\d+", "0", text.lower()).split()
 
 
-def _forever(questions: Questions, batch: int, epochs: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _passes(questions: Questions, batch: int, epochs: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     for _ in range(epochs):
         yield from questions.batches(batch, torch.randperm(len(questions.words)).tolist())
 

@@ -6,11 +6,15 @@ and crop cost nothing, and one kernel serves every rank, window and policy.
 
 from __future__ import annotations
 
+import math
+
 import triton
 import triton.language as tl
 
-LOG2E = tl.constexpr(1.4426950408889634)
-REFUSED = tl.constexpr(-1e9 * 1.4426950408889634)
+from swinkit.ops.windows import REFUSED
+
+LOG2E = tl.constexpr(math.log2(math.e))
+NO_KEY = tl.constexpr(REFUSED * math.log2(math.e))
 
 
 @triton.jit
@@ -40,7 +44,7 @@ def _weights(
     s = tl.dot(q, tl.trans(k), input_precision=PREC) * LOG2E + added
     if VALID:  # tokens that a sample has not are no keys
         there = tl.load(valid + sample.to(tl.int64) * cells + rows, mask=real, other=1)
-        s += tl.where(there != 0, 0.0, REFUSED)[None, :]
+        s += tl.where(there != 0, 0.0, NO_KEY)[None, :]
     e = tl.exp2(s - tl.max(s, 1)[:, None])
     return e, tl.sum(e, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -14,7 +15,6 @@ from torch.utils.flop_counter import register_flop_formula
 from swinkit.ops.attention import fused_kernels as kernels
 from swinkit.ops.windows import REFUSED
 
-LOG2E = 1.4426950408889634
 INTERPRETED = not isinstance(kernels.forward, triton.runtime.JITFunction)
 """Triton runs its kernels in Python (TRITON_INTERPRET=1): on the processor, to test them."""
 PROGRAMS = 5 * 132
@@ -89,7 +89,7 @@ def differentiate(
 def _tiles(bias: Tensor, masks: Tensor, rows: int) -> Tensor:
     """[kinds heads rows rows]: what is added to scores in units of log 2; rows beyond the window are never attended."""
     beyond = rows - bias.shape[-1]
-    return F.pad((bias + masks[:, None]) * LOG2E, (0, beyond, 0, beyond), value=-1e30)
+    return F.pad((bias + masks[:, None]) * math.log2(math.e), (0, beyond, 0, beyond), value=-1e30)
 
 
 def constants(tokens: int, heads: int, width: int, dtype: torch.dtype) -> dict[str, Any]:
