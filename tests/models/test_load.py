@@ -146,3 +146,28 @@ def test_what_is_told_of_the_file_is_no_wish_for_the_model(tmp_path):
 def test_wishes_that_cannot_be_met_are_named(path, wanted, kind, message):
     with pytest.raises(kind, match=message):
         sk.load(path, **wanted)
+
+
+def test_loading_draws_no_first_values_but_those_of_a_new_head(model, path):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    load(path)
+    assert torch.get_rng_state().equal(before)
+    new, report = load_reported(path, classes=11)
+    assert [each.name for each in report.reshaped if each.fresh] and not torch.get_rng_state().equal(before)
+    assert 0.01 < new.head.linear.weight.std() < 0.04 and not new.head.linear.bias.any()
+    for name, buffer in model.named_buffers():
+        assert new.get_buffer(name).equal(buffer)
+
+
+def test_blank_parameters_leave_nothing_behind():
+    from swinkit.models import build
+    from swinkit.models.blank import Blank
+
+    torch.manual_seed(0)
+    wanted = build("swin_nano").state_dict()
+    with Blank():
+        build("swin_nano")
+    torch.manual_seed(0)
+    for name, value in build("swin_nano").state_dict().items():
+        assert value.equal(wanted[name]), name

@@ -142,7 +142,7 @@ def _stage(config: SwinConfig, index: int, rates: list[float]) -> Stage:
 
     shifts, marker = ((0,) * len(window), tuple(w // 2 for w in window)), None
     if config.mixing == "cross_block":
-        shifts, marker = shifts[:1], nn.init.trunc_normal_(torch.empty(channels), std=0.02)
+        shifts, marker = shifts[:1], nn.init.normal_(torch.empty(channels), std=0.02)
 
     def block(rate: float) -> Block:
         bias = rules.bias(window, config.bias_windows[index], heads)
@@ -160,11 +160,12 @@ def _stage(config: SwinConfig, index: int, rates: list[float]) -> Stage:
 
 
 def _initialise(swin: Swin, rules: Rules, std: float | None) -> None:
-    """Linear weights from a normal cut at two, no biases; V2's branch norms start at zero."""
+    """Linear weights from a normal (which published code cuts at 2, far outside), no biases; V2's branch norms start at
+    zero."""
     for module in swin.modules():
         if isinstance(module, nn.Linear):
             deviation = math.sqrt(0.4 / module.in_features) if std is None else std
-            nn.init.trunc_normal_(module.weight, std=deviation)
+            nn.init.normal_(module.weight, std=deviation)
             for bias in module.parameters():  # a reduction has none
                 if bias.ndim == 1:
                     nn.init.zeros_(bias)

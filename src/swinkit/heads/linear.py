@@ -17,7 +17,7 @@ class PooledLinear(nn.Module):
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
         self.linear = nn.Linear(channels, classes)
-        nn.init.trunc_normal_(self.linear.weight, std=0.02)
+        nn.init.normal_(self.linear.weight, std=0.02)
         nn.init.zeros_(self.linear.bias)
 
     def forward(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from swinkit.layers.linear import Linear
 from swinkit.ops.attention import Inputs, Score, window_attention
+from swinkit.ops.linear import predicts_on_cpu
+from swinkit.ops.partition import from_windows, into_windows
 from swinkit.ops.windows import Plan
 
 LOG_SCALE_LIMIT = math.log(100.0)
@@ -29,21 +33,27 @@ class WindowAttention(nn.Module):
             raise ValueError(f"{channels} channels cannot be split among {heads} heads: give a divisor")
         self.heads, self.backend = heads, backend
         self.score: Score = score
-        self.qkv = nn.Linear(channels, 3 * channels, bias=score == "dot")
+        self.qkv = Linear(channels, 3 * channels, bias=score == "dot")
         if score == "cosine":
             self.query_bias = nn.Parameter(torch.zeros(channels))
             self.value_bias = nn.Parameter(torch.zeros(channels))
             self.log_scale = nn.Parameter(torch.full((heads, 1, 1), math.log(10.0)))
         self.bias = bias
-        self.projection = nn.Linear(channels, channels)
+        self.projection = Linear(channels, channels)
 
     def forward(
         self, x: Float[Tensor, "b cells c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
     ) -> Float[Tensor, "b cells c"]:
         """Tokens in raster order in and out."""
+        if plan.padded or plan.arranged or self.backend or not predicts_on_cpu(x, self.qkv.weight):
+            return self._attend(x, plan, valid)
+        x = self._attend(into_windows(x, plan), replace(plan, arranged=True), valid)  # one move there, one back
+        return from_windows(x, plan)
+
+    def _attend(self, x: Tensor, plan: Plan, valid: Tensor | None) -> Tensor:
         b, cells, channels = x.shape
         offset = self._projection_bias()
-        q, k, v = F.linear(x, self.qkv.weight, offset).view(b, cells, 3, self.heads, -1).unbind(2)
+        q, k, v = self.qkv(x, offset).view(b, cells, 3, self.heads, -1).unbind(2)
         _, pad_key, pad_value = offset.view(3, self.heads, -1).unbind(0)
         if self.score == "dot":
             q = q * (channels // self.heads) ** -0.5

@@ -23,7 +23,7 @@ class OffsetTable(nn.Module):
         del bias_window  # a table has no scale: another window needs other rows (weights interpolate them)
         self.window = window
         self.table = nn.Parameter(torch.zeros(math.prod(2 * w - 1 for w in window), heads))
-        nn.init.trunc_normal_(self.table, std=0.02)
+        nn.init.normal_(self.table, std=0.02)
         self.register_buffer("index", offset_index(window), persistent=False)
 
     def forward(self) -> Float[Tensor, "heads tokens tokens"]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swinkit.layers.attention import LOG_SCALE_LIMIT
+from swinkit.layers.linear import Linear
 from swinkit.ops.attention import Score
 from swinkit.ops.blocks import attend_across, attend_inside, distances, empty_padding, key_masks, spread
 from swinkit.ops.precision import full_precision
@@ -34,9 +35,9 @@ class CrossBlockAttention(nn.Module):
         self.heads = heads
         self.score: Score = score
         dot = score == "dot"
-        self.qkvc = nn.Linear(channels, 4 * channels, bias=dot)
+        self.qkvc = Linear(channels, 4 * channels, bias=dot)
         """Queries, keys and values inside the block, and queries across blocks."""
-        self.marker_kv = nn.Linear(channels, 2 * channels, bias=dot)
+        self.marker_kv = Linear(channels, 2 * channels, bias=dot)
         if not dot:  # as in V2: no bias on keys, and a scale per head
             self.query_bias = nn.Parameter(torch.zeros(channels))
             self.value_bias = nn.Parameter(torch.zeros(channels))
@@ -49,25 +50,25 @@ class CrossBlockAttention(nn.Module):
         self.distance = nn.Sequential(
             nn.Linear(rank, DISTANCE_WIDTH), nn.ReLU(), nn.Linear(DISTANCE_WIDTH, heads, bias=False)
         )
-        self.projection = nn.Linear(2 * channels, channels)
+        self.projection = Linear(2 * channels, channels)
 
     def forward(
         self, x: Float[Tensor, "b blocks rows c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
     ) -> Float[Tensor, "b blocks rows c"]:
         """Blocks as `ops.blocks.open_blocks` makes them, in and out."""
         inside, across = key_masks(plan, valid)
-        z = F.linear(empty_padding(x, plan), self.qkvc.weight, self._bias(""))
+        z = self.qkvc(empty_padding(x, plan), self._bias(""))
         q, k, v, asked = self._split(z.flatten(0, 1), 4)
         with full_precision(x.device):
             q, k = self._scored(q, k, "log_scale")
             local = attend_inside(q, k, v, self._local_bias(), inside)
         markers = local[:, :, 0].flatten(1).unflatten(0, x.shape[:2])  # [b blocks c]
-        keys, values = self._split(F.linear(markers, self.marker_kv.weight, self._bias("cross_")), 2)
+        keys, values = self._split(self.marker_kv(markers, self._bias("cross_")), 2)
         with full_precision(x.device):
             table = self.distance(distances(plan.counts, next(self.distance.parameters())))
             asked, keys = self._scored(asked, keys, "cross_log_scale")
             cross = attend_across(asked, keys, values, spread(table, plan.counts), across)
-        both = torch.cat([local, cross], 1).transpose(1, 2).flatten(2)
+        both = torch.cat([local.transpose(1, 2), cross.transpose(1, 2)], 2).flatten(2)
         return self.projection(both).unflatten(0, x.shape[:2])
 
     def _split(self, x: Float[Tensor, "n rows _"], parts: int) -> tuple[Tensor, ...]:

@@ -7,6 +7,7 @@ import math
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from swinkit.layers.linear import Linear
 from swinkit.layers.norm import LayerNorm
 from swinkit.ops.partition import into_windows
 from swinkit.ops.windows import Cut, plan
@@ -25,7 +26,7 @@ class Merging(nn.Module):
         joined = math.prod(factor) * channels
         self.factor, self.norm_first = factor, norm_first
         self.norm = LayerNorm(joined if norm_first else out)
-        self.reduction = nn.Linear(joined, out, bias=False)
+        self.reduction = Linear(joined, out, bias=False)
 
     def forward(self, x: Float[Tensor, "b cells c"], space: Window) -> tuple[Float[Tensor, "b merged out"], Window]:
         """Tokens in raster order and their space before; after it each axis is ceil(size / factor) long."""

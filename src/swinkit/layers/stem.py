@@ -79,7 +79,7 @@ class TokenStem(nn.Module):
         super().__init__()
         self.table = nn.Embedding(vocabulary, out)
         self.norm = LayerNorm(out)
-        nn.init.trunc_normal_(self.table.weight, std=0.02)
+        nn.init.normal_(self.table.weight, std=0.02)
 
     def forward(
         self, grid: Int[Tensor, "b 1 length"], valid: Bool[Tensor, "b length"] | None = None

@@ -10,6 +10,7 @@ from typing import Any
 from swinkit.backbone import SwinConfig
 from swinkit.files import CheckpointError, ConfigError, did_you_mean
 from swinkit.heads.features import Features
+from swinkit.models.blank import Blank
 from swinkit.models.build import assemble, changed, classifier, one_answer
 from swinkit.models.model import Model
 from swinkit.models.rows import CLASSES, list_of, pick, picked
@@ -53,8 +54,13 @@ def load_reported(
     weights = read_file(path, **told)
     try:
         source = weights if rows is None else pick(weights, rows, classes)
-        model = _model(source, _config(source.config, changes or {}), outputs, classes)
-        state, report = fit(source, model.config, model.state_dict(), optional=_optional(source, model))
+        config = _config(source.config, changes or {})
+        with Blank():
+            model = _model(source, config, outputs, classes)
+        state, report = fit(source, config, model.state_dict(), optional=_optional(source, model))
+        if report.missing or any(each.fresh for each in report.reshaped):  # some first values are wanted after all
+            model = _model(source, config, outputs, classes)
+            state, report = fit(source, config, model.state_dict(), optional=_optional(source, model))
     except (CheckpointError, ConfigError) as error:
         raise type(error)(f"{path}: {error}") from error
     model.load_state_dict(state)

@@ -12,6 +12,7 @@ from swinkit.backbone import Stage
 from swinkit.layers.attention import WindowAttention
 from swinkit.layers.bias import FixedBias
 from swinkit.layers.cross_block import CrossBlockAttention
+from swinkit.layers.linear import Linear
 from swinkit.models.model import Model, space_of
 from swinkit.ops.windows import group
 from swinkit.types import Window
@@ -52,6 +53,8 @@ def prepared(model: Model, sizes: Sequence[Window] = ()) -> Prepared:
         for module in changed.modules():
             if isinstance(module, WindowAttention | CrossBlockAttention):
                 module.bias = FixedBias(module.bias().contiguous())
+            elif isinstance(module, Linear):
+                module.pack()
     device = next(changed.parameters()).device
     for size in sizes:
         for stage, space in zip(changed.backbone.stages, space_of(model.config, tuple(size)), strict=False):

@@ -13,11 +13,15 @@ from swinkit.ops.windows import Plan
 
 def into_windows(x: Float[Tensor, "b cells c"], plan: Plan) -> Float[Tensor, "b slots c"]:
     """Tokens in window order; slots of padding hold zeros."""
+    if plan.arranged:
+        return x
     return _take(x, plan.order, plan.back, plan.real if plan.padded else None)
 
 
 def from_windows(x: Float[Tensor, "b slots c"], plan: Plan) -> Float[Tensor, "b cells c"]:
     """The inverse: tokens in raster order; what stood in slots of padding is dropped."""
+    if plan.arranged:
+        return x
     if not _differentiable(x):
         return x.index_select(1, plan.back)
     return _FromWindows.apply(x, plan.back, plan.order, plan.real if plan.padded else None)

@@ -76,6 +76,8 @@ class Plan:
     """What to add to the scores of each window (or kind of window); None where nothing is masked. float32."""
     kinds: tuple[int, ...] = ()
     """Prepared plans: windows that are masked alike stand together, this many of each kind (at most 3^rank kinds)."""
+    arranged: bool = False
+    """The tokens stand in their slots already: `ops.partition` leaves them there."""
 
     @property
     def attends(self) -> bool:

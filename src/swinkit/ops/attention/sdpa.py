@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -19,7 +21,7 @@ def _run(x: Inputs) -> Tensor:
     if plan.kinds:
         out = _by_kind(q, k, v, x)
     else:
-        out = _attend(q, k, v, _added(x, plan.mask, slice(None)))
+        out = _attend(q, k, v, _added(x, plan.mask, slice(None)), arranged=plan.arranged)
     return grid(out.to(values), plan)
 
 
@@ -33,10 +35,17 @@ def _added(x: Inputs, mask: Tensor | None, rows: slice) -> Tensor:
     return total
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor) -> Tensor:
+def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor, *, arranged: bool) -> Tensor:
     """[b windows heads tokens d], each window with its own mask or all with one."""
     b, count, heads, tokens, d = q.shape
-    if added.shape[:2] == (1, 1):  # windows are alike: fold them into the batch
+    alike = added.shape[:2] == (1, 1)
+    if arranged and b > 1 and not (alike and q.stride(0) == count * q.stride(1)):  # moving one result costs least
+        samples = [
+            _attend(*each, arranged=True)
+            for each in zip(*(y.split(1) for y in (q, k, v)), _each(added, b), strict=True)
+        ]
+        return torch.cat(samples)
+    if alike or arranged:  # fold windows into the batch
         q, k, v = (y.reshape(b * count, heads, tokens, d) for y in (q, k, v))
         added = added[0]
     else:  # fold them into the heads, so that the mask is shared by the batch
@@ -48,13 +57,18 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor) -> Tensor:
     return out.view(b, count, heads, tokens, d)
 
 
+def _each(added: Tensor, samples: int) -> Sequence[Tensor]:
+    return added.split(1) if len(added) == samples else [added] * samples
+
+
 def _by_kind(q: Tensor, k: Tensor, v: Tensor, x: Inputs) -> Tensor:
     """Windows that are masked alike stand together in a prepared plan: one mask a kind, never one a window."""
     parts, first = [], 0
     for number, kind in enumerate(x.plan.kinds):
         rows = slice(first, first + kind)
         mask = None if x.plan.mask is None else x.plan.mask[number : number + 1]
-        parts.append(_attend(q[:, rows], k[:, rows], v[:, rows], _added(x, mask, rows)))
+        added = _added(x, mask, rows)
+        parts.append(_attend(q[:, rows], k[:, rows], v[:, rows], added, arranged=x.plan.arranged))
         first += kind
     return torch.cat(parts, 1)
 
