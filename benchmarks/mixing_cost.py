@@ -28,6 +28,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swinkit.backbone import Patches, Swin, SwinConfig
+from swinkit.layers.linear import Linear
+from swinkit.layers.mlp import Mlp
 
 CHANNELS, HEADS = 128, 4
 LENGTHS = tuple(1 << power for power in range(10, 17))
@@ -43,8 +45,8 @@ class FullBlock(nn.Module):
         super().__init__()
         self.fused = fused
         self.norm1, self.norm2 = nn.LayerNorm(CHANNELS), nn.LayerNorm(CHANNELS)
-        self.qkv, self.projection = nn.Linear(CHANNELS, 3 * CHANNELS), nn.Linear(CHANNELS, CHANNELS)
-        self.mlp = nn.Sequential(nn.Linear(CHANNELS, 4 * CHANNELS), nn.GELU(), nn.Linear(4 * CHANNELS, CHANNELS))
+        self.qkv, self.projection = Linear(CHANNELS, 3 * CHANNELS), Linear(CHANNELS, CHANNELS)
+        self.mlp = Mlp(CHANNELS, 4 * CHANNELS)
 
     def forward(self, x: Tensor) -> Tensor:
         """[1 n c] -> [1 n c]"""
