@@ -6,7 +6,7 @@ BIN := .venv/bin
 LISTS := pyproject.toml constraints/install.py constraints/installer.txt constraints/torch.txt
 FAST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/parity -n $(JOBS)
 
-.PHONY: setup check test test-all demo peers lock clean
+.PHONY: setup check test test-all demo bench peers lock clean
 
 setup: .venv/.test
 
@@ -28,6 +28,10 @@ test-all: .venv/.test .venv-peers/.peers
 
 demo: .venv/.core
 	$(BIN)/python examples/demo.py --out runs/demo
+
+bench: .venv-peers/.peers
+	.venv-peers/bin/python benchmarks/compare.py --publish
+	.venv-peers/bin/python benchmarks/compare.py --models swin_t swin_v2_t --precision fp32 --batch 8 --kinds training --publish
 
 .venv/.core: $(LISTS) constraints/core.txt
 	$(PYTHON) constraints/install.py .venv core

@@ -82,3 +82,50 @@ def test_a_packed_weight_of_another_type_is_not_used():
     other = packed(weight)
     x, weight, bias = (y.bfloat16() for y in (x, weight, bias))
     torch.testing.assert_close(linear(x, weight, bias, packed=other), F.linear(x, weight, bias), rtol=2e-2, atol=0.1)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("rows", [(3, 7), (2, 600)])
+def test_gradients_agree_with_those_in_float64(rows, bias):
+    x, weight, offset = operands(rows=rows, bias=bias)
+    leaves = [y.requires_grad_() for y in (x, weight, offset) if y is not None]
+    direction = torch.randn(*rows, 40)
+    got = torch.autograd.grad(linear(*leaves, *(() if bias else (None,))), leaves, direction)
+    wide = [y.detach().double().requires_grad_() for y in leaves]
+    wanted = torch.autograd.grad(F.linear(*wide), wide, direction.double())
+    for a, b in zip(got, wanted, strict=True):
+        assert a.dtype == torch.float32 and (a - b).abs().max() <= 1e-5 * b.abs().max()
+
+
+def test_only_what_is_asked_for_gets_a_gradient():
+    x, weight, bias = operands()
+    (alone,) = torch.autograd.grad(linear(x, weight, bias.requires_grad_()).sum(), [bias])
+    assert alone.eq(3 * 17).all()
+    weight.requires_grad_()
+    linear(x, weight, bias.detach()).sum().backward()
+    assert weight.grad is not None and x.grad is None
+
+
+def test_gradients_of_gradients_and_transforms_pass():
+    x, weight, bias = operands(rows=(2, 3), inputs=4, outputs=5)
+
+    def penalty(product, x, weight):
+        (slope,) = torch.autograd.grad(product(x, weight, bias).tanh().sum(), [x], create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), [x, weight])
+
+    leaves = [y.requires_grad_() for y in (x, weight)]
+    for a, b in zip(penalty(linear, *leaves), penalty(F.linear, *leaves), strict=True):
+        torch.testing.assert_close(a, b)
+    x, weight = x.detach(), weight.detach()
+    by_sample = torch.func.vmap(torch.func.grad(lambda w, y: linear(y, w, bias).square().sum()), (None, 0))
+    wanted = torch.func.vmap(torch.func.grad(lambda w, y: F.linear(y, w, bias).square().sum()), (None, 0))
+    torch.testing.assert_close(by_sample(weight, x), wanted(weight, x))
+
+
+@pytest.mark.parametrize("gelu", [False, True])
+def test_a_compiled_graph_calls_it_whole(gelu):
+    x, weight, bias = operands()
+    run = torch.compile(lambda y: linear(y * 2, weight, bias, gelu=gelu) + 1, fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(run(x), linear(x * 2, weight, bias, gelu=gelu) + 1)
+    torch.library.opcheck(torch.ops.swinkit.linear.default, (x, weight, bias, gelu))

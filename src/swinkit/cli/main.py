@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "measure a run on a split",
     "predict": "apply a run to files and folders",
     "convert": "write weights in the layout of another project",
+    "bench": "time a model in every way it runs here",
     "doctor": "show versions, devices, extras and caches",
 }
 """name -> what it does; the command itself is `run(arguments) -> int` in the module of that name."""

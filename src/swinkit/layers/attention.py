@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from swinkit.layers.linear import Linear
 from swinkit.ops.attention import Inputs, Score, window_attention
-from swinkit.ops.linear import predicts_on_cpu
 from swinkit.ops.partition import from_windows, into_windows
 from swinkit.ops.windows import Plan
 
@@ -45,7 +44,8 @@ class WindowAttention(nn.Module):
         self, x: Float[Tensor, "b cells c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
     ) -> Float[Tensor, "b cells c"]:
         """Tokens in raster order in and out."""
-        if plan.padded or plan.arranged or self.backend or not predicts_on_cpu(x, self.qkv.weight):
+        raster = plan.padded or plan.arranged or self.backend or torch.compiler.is_exporting()
+        if raster or x.device.type != "cpu":
             return self._attend(x, plan, valid)
         x = self._attend(into_windows(x, plan), replace(plan, arranged=True), valid)  # one move there, one back
         return from_windows(x, plan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,6 +13,9 @@ from torch.utils import _python_dispatch
 
 NARROW = (torch.float32, torch.bfloat16)
 """What oneDNN multiplies."""
+
+FEW_ROWS = 512
+"""Up to as many tokens oneDNN's gradient of a weight is the faster one (measured: its operands lie across)."""
 
 
 def linear(
@@ -26,12 +31,12 @@ def linear(
     Predicting on a CPU, oneDNN computes both in one pass over the result; torch itself takes it for bfloat16 only and
     passes twice.
     """
-    if predicts_on_cpu(x, weight):
-        words = ("gelu", [], "none") if gelu else ("none", [], "")
-        fits = packed is not None and packed.dtype == x.dtype
-        return torch.ops.mkldnn._linear_pointwise(x, packed if fits else weight, bias, *words)
-    y = F.linear(x, weight, bias)
-    return F.gelu(y) if gelu else y
+    if not predicts_on_cpu(x, weight, bias):
+        y = _Learned.apply(x, weight, bias) if _learns_on_cpu(x, weight, bias) else F.linear(x, weight, bias)
+        return F.gelu(y) if gelu else y
+    if torch.compiler.is_compiling():  # Inductor knows oneDNN's product with frozen weights only
+        return _opaque(x, weight, bias, gelu)
+    return _onednn(x, weight if packed is None or packed.dtype != x.dtype else packed, bias, gelu)
 
 
 def packed(weight: Float[Tensor, "d c"]) -> Tensor | None:
@@ -40,20 +45,79 @@ def packed(weight: Float[Tensor, "d c"]) -> Tensor | None:
     return torch.ops.mkldnn._reorder_linear_weight(weight) if predicts_on_cpu(weight, weight) else None
 
 
-def predicts_on_cpu(x: Tensor, weight: Tensor) -> bool:
-    """Whether this is a plain product on a CPU that oneDNN may take: nothing is differentiated, traced, counted or
+def predicts_on_cpu(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
+    """Whether this is a plain product on a CPU that oneDNN may take: nothing is differentiated, exported, counted or
     cast."""
+    return _suits_onednn(x, weight) and not _differentiated(x, weight, bias)
+
+
+def _learns_on_cpu(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     return (
-        x.device.type == "cpu"
+        x.dtype == torch.float32
+        and _differentiated(x, weight, bias)
         and not torch.compiler.is_compiling()
-        and x.dtype == weight.dtype
-        and x.dtype in NARROW
-        and x.numel() > 0
-        and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
-        and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.is_available()
+        and not torch._C._are_functorch_transforms_active()  # pyright: ignore[reportPrivateUsage]
+        and _suits_onednn(x, weight)
+    )
+
+
+def _differentiated(*operands: Tensor | None) -> bool:
+    return torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in operands)
+
+
+def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
+    if torch.compiler.is_exporting() or x.device.type != "cpu" or x.dtype not in NARROW or x.dtype != weight.dtype:
+        return False
+    if torch.is_autocast_enabled("cpu") or x.numel() == 0:
+        return False
+    return torch.compiler.is_compiling() or (
+        torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and (x.dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported())
         and forward_ad._current_level < 0  # pyright: ignore[reportPrivateUsage]
         and not _python_dispatch.is_in_torch_dispatch_mode()
     )
+
+
+class _Learned(torch.autograd.Function):
+    """`F.linear` whose products are oneDNN's, but for the weight's gradient over many rows, where torch's own is
+    faster."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.biased = bias is not None
+        return _onednn(x, weight, bias, gelu=False)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        x, weight = ctx.saved_tensors
+        again = torch.is_grad_enabled()  # a gradient of this gradient is wanted
+        to_x = to_weight = to_bias = None
+        rows, sources = grad.flatten(0, -2), x.flatten(0, -2)
+        if ctx.needs_input_grad[0]:
+            to_x = grad @ weight if again else _onednn(grad, weight.t(), None, gelu=False)
+        if ctx.needs_input_grad[1]:
+            few = not again and len(rows) <= FEW_ROWS
+            to_weight = _onednn(rows.t(), sources.t(), None, gelu=False) if few else rows.t() @ sources
+        if ctx.biased and ctx.needs_input_grad[2]:
+            to_bias = rows.sum(0)
+        return to_x, to_weight, to_bias
+
+
+def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None, gelu: bool) -> Tensor:
+    words = ("gelu", [], "none") if gelu else ("none", [], "")
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, *words)
+
+
+def _in_graph(x: Tensor, weight: Tensor, bias: Tensor | None, gelu: bool) -> Tensor:
+    """What a compiled graph calls."""
+    if predicts_on_cpu(x, weight):
+        return _onednn(x, weight, bias, gelu)
+    y = F.linear(x, weight, bias)
+    return F.gelu(y) if gelu else y.clone()
+
+
+SCHEMA = "(Tensor x, Tensor weight, Tensor? bias, bool gelu) -> Tensor"
+_opaque = torch.library.custom_op("swinkit::linear", _in_graph, mutates_args=(), schema=SCHEMA)
+_opaque.register_fake(lambda x, weight, bias, gelu: x.new_empty(*x.shape[:-1], weight.shape[0]))
