@@ -18,7 +18,7 @@ KINDS = ("eager", "compiled", "onnxruntime", "openvino", "training", "training, 
 """What is compared with its like."""
 OWN = {
     "eager": ("eager", "prepared"),
-    "compiled": ("compiled",),
+    "compiled": ("prepared",),
     "onnxruntime": ("onnxruntime",),
     "openvino": ("openvino",),
     "training": ("eager",),
@@ -63,9 +63,9 @@ def own(model: Model, kind: str, grid: Tensor) -> list[Contender]:
 
             call = engine(prepared(model, [space]), grid, kind)
         elif setting == "prepared":
-            call = inference(prepared(model, [space]), grid)
+            call = inference(prepared(model, [space]), grid, compiled=kind == "compiled")
         else:
-            call = inference(copy.deepcopy(model).eval(), grid, compiled=setting == "compiled")
+            call = inference(copy.deepcopy(model).eval(), grid)
         call()
         found.append(Contender("swinkit", kind, setting, call, time.perf_counter() - begun))
     return found

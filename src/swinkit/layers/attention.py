@@ -32,6 +32,8 @@ class WindowAttention(nn.Module):
             raise ValueError(f"{channels} channels cannot be split among {heads} heads: give a divisor")
         self.heads, self.backend = heads, backend
         self.score: Score = score
+        self.scale = (channels // heads) ** -0.5
+        """Of dot scores; 1 once the weights hold it (`fold_scale`)."""
         self.qkv = Linear(channels, 3 * channels, bias=score == "dot")
         if score == "cosine":
             self.query_bias = nn.Parameter(torch.zeros(channels))
@@ -56,7 +58,7 @@ class WindowAttention(nn.Module):
         q, k, v = self.qkv(x, offset).view(b, cells, 3, self.heads, -1).unbind(2)
         _, pad_key, pad_value = offset.view(3, self.heads, -1).unbind(0)
         if self.score == "dot":
-            q = q * (channels // self.heads) ** -0.5
+            q = q if self.scale == 1 else q * self.scale
         else:
             wide = torch.promote_types(q.dtype, torch.float32)
             scale = self.log_scale.to(wide).clamp(max=LOG_SCALE_LIMIT).exp().view(self.heads, 1)
@@ -64,6 +66,15 @@ class WindowAttention(nn.Module):
         inputs = Inputs(q=q, k=k, v=v, bias=self.bias(), plan=plan, pad_key=pad_key, pad_value=pad_value, valid=valid)
         out = window_attention(inputs, score=self.score, backend=self.backend)
         return self.projection(out.reshape(b, cells, channels))
+
+    @torch.no_grad()
+    def fold_scale(self) -> None:
+        """Put the scale of dot scores into the weights of the queries; for copies that only predict."""
+        if self.score == "dot":
+            queries = self.projection.in_features
+            self.qkv.weight[:queries] *= self.scale
+            self.qkv.bias[:queries] *= self.scale
+            self.scale = 1.0
 
     def _projection_bias(self) -> Tensor:
         if self.score == "dot":

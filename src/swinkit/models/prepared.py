@@ -53,7 +53,10 @@ def prepared(model: Model, sizes: Sequence[Window] = ()) -> Prepared:
         for module in changed.modules():
             if isinstance(module, WindowAttention | CrossBlockAttention):
                 module.bias = FixedBias(module.bias().contiguous())
-            elif isinstance(module, Linear):
+                if isinstance(module, WindowAttention):
+                    module.fold_scale()
+        for module in changed.modules():
+            if isinstance(module, Linear):
                 module.pack()
     device = next(changed.parameters()).device
     for size in sizes:
