@@ -12,6 +12,7 @@ from swinkit.files import ConfigError, NonFinite, UserError, did_you_mean
 COMMANDS = {
     "models": "list the models: rank, parameters, GMACs, input size",
     "check": "read a data set completely and report every problem; changes nothing",
+    "pack": "copy a folder of many files into a few archives",
     "train": "train a model on a data set; writes a run folder",
     "evaluate": "measure a run on a split",
     "predict": "apply a run to files and folders",

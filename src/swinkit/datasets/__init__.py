@@ -11,9 +11,10 @@ from pathlib import Path
 
 from swinkit.datasets.digit_scenes import DigitScenes
 from swinkit.datasets.mask_folder import MaskFolder
+from swinkit.datasets.packed import Packed, pack
 from swinkit.files import DataError
 
-LAYOUTS = {"mask_folder": MaskFolder, "digit_scenes": DigitScenes}
+LAYOUTS = {"mask_folder": MaskFolder, "packed": Packed, "digit_scenes": DigitScenes}
 
 
 def recognise(path: Path | str) -> str:
@@ -29,4 +30,4 @@ def recognise(path: Path | str) -> str:
     raise DataError(path, f"{came}; looked for {wanted}")
 
 
-__all__ = ["LAYOUTS", "DigitScenes", "MaskFolder", "recognise"]
+__all__ = ["LAYOUTS", "DigitScenes", "MaskFolder", "Packed", "pack", "recognise"]

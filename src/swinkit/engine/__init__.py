@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swinkit.engine.checkpoints import Checkpoints
+from swinkit.engine.decoded import Decoded, keep
 from swinkit.engine.evaluate import Counted, evaluate, evaluating
 from swinkit.engine.fit import Step, fit
 from swinkit.engine.interrupt import Interruption
@@ -19,6 +20,7 @@ __all__ = [
     "Checkpoint",
     "Checkpoints",
     "Counted",
+    "Decoded",
     "Evaluated",
     "Event",
     "Interruption",
@@ -33,6 +35,7 @@ __all__ = [
     "evaluate",
     "evaluating",
     "fit",
+    "keep",
     "launch",
     "pick_device",
     "read_checkpoint",

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from swinkit.engine.decoded import Decoded
 from swinkit.engine.parallel import World
 from swinkit.files import UserError
 from swinkit.types import Batch, Dataset, Modality, Sample
@@ -49,6 +50,8 @@ class Loader:
     """Samples a step (over all processes) in training, samples at a time in evaluation."""
     seed: int = 0
     workers: int = 0
+    decoded: Decoded | None = None
+    """Keeps this data set's samples as this modality reads them; None: they are decoded every time."""
 
     def steps(self, first: int, micro: int | None = None, world: World | None = None) -> Iterator[list[Batch]]:
         """The training batches from step `first` on, without end: this process's share of each in micro-batches.
@@ -115,8 +118,12 @@ class _Read:
         return [modality.collate(samples[start:stop]) for start, stop in pairwise(edges)]
 
     def _sample(self, epoch: int, index: int) -> Sample:
-        record = self.loader.dataset[index]
-        sample = self.loader.modality.read(record)
+        record, decoded = self.loader.dataset[index], self.loader.decoded
+        sample = None if decoded is None else decoded.get(index)
+        if sample is None:
+            sample = self.loader.modality.read(record)
+            if decoded is not None:
+                decoded.put(index, sample)
         if not self.augment:
             return self.loader.modality.standard(sample)
         return self.loader.modality.augment(sample, sample_rng(self.loader.seed, epoch, record.id))

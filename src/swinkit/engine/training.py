@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from swinkit.engine.decoded import Cache
 from swinkit.files import ConfigError
 
 Schedule = Literal["cosine", "poly", "constant"]
@@ -18,6 +19,7 @@ _FREE = (
     "save_every",
     "keep",
     "workers",
+    "cache",
     "device",
 )  # they change no number of the training itself
 
@@ -64,6 +66,9 @@ class Training:
     """Newest checkpoints to keep beside the best one."""
     workers: int | None = None
     """Loader processes of each training process; None: as many as do not compete with it, see `loaders`."""
+    cache: Cache = "auto"
+    """Whether decoded samples stay in memory, which changes no number: `memory` keeps as many as fit into a quarter of
+    what is free, for each split; `auto` keeps all of them or, where they do not fit, none."""
     processes: int = 1
     seed: int = 0
     device: str = "auto"
@@ -93,7 +98,7 @@ class Training:
         self._check_choices()
 
     def _check_choices(self) -> None:
-        for name, kind in (("schedule", Schedule), ("precision", Precision)):
+        for name, kind in (("schedule", Schedule), ("precision", Precision), ("cache", Cache)):
             if (value := getattr(self, name)) not in get_args(kind):
                 raise ConfigError(f"training.{name}: got {value!r}, there are {', '.join(get_args(kind))}")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):

@@ -10,14 +10,16 @@ import struct
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from swinkit.files.errors import DataError
+from swinkit.files.packed import archive_of, packed_bytes
 
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
@@ -87,11 +89,10 @@ def opened(
     path: Path | str, *, formats: tuple[str, ...] = PICTURE_FORMATS, max_pixels: int = MAX_PIXELS
 ) -> Generator[Image.Image]:
     """Pillow's picture with only the header read; everything that goes wrong inside the block is a DataError about
-    `path`.
+    `path`, which may lead into an archive of a packed folder.
     """
-    _require_regular(path)
     try:
-        with open(path, "rb") as file, Image.open(file, formats=formats) as image:
+        with _content(path) as file, Image.open(file, formats=formats) as image:
             width, height = image.size
             if width * height > max_pixels:
                 raise DataError(
@@ -130,11 +131,13 @@ def _loaded(image: Image.Image) -> Image.Image:
     return image
 
 
-def _require_regular(path: Path | str) -> None:
-    """Refuse, before opening, what is no plain file (a pipe would block) and what is empty. Links are followed."""
+def _content(path: Path | str) -> BinaryIO:
+    """The file, opened. Refuses what is no plain file (a pipe would block) and what is empty. Links are followed."""
     try:
         status = os.stat(path)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if (archive := archive_of(path)) is not None:
+            return BytesIO(packed_bytes(archive, path))
         raise DataError(path, "is a link to nothing" if os.path.islink(path) else "does not exist") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "bad name"
@@ -145,6 +148,7 @@ def _require_regular(path: Path | str) -> None:
         raise DataError(path, "is not a plain file")
     if status.st_size == 0:
         raise DataError(path, "is empty")
+    return open(path, "rb")
 
 
 def _rgb(image: Image.Image, path: Path | str) -> np.ndarray:

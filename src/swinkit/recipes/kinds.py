@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from swinkit.files import ConfigError, DataError, did_you_mean
+from swinkit.files.packed import is_packed, open_pack
 from swinkit.modalities import MODALITIES
 
 ENDINGS = {
@@ -43,6 +44,8 @@ def find_modality(path: Path, wanted: str | None = None) -> tuple[str, str]:
 
 
 def _count(path: Path) -> Counter[str]:
+    if is_packed(path):
+        return Counter(open_pack(path).counts())
     try:
         files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     except OSError as error:

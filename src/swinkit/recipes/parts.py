@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from swinkit.engine import Checkpoints, Event, Interruption, Loader, State, pick_device, train
+from swinkit.engine import Checkpoints, Event, Interruption, Loader, State, World, keep, pick_device, train
 from swinkit.files import ConfigError
 from swinkit.models import Model, build, prepare_training
 from swinkit.recipes.layouts import open_split
@@ -73,6 +74,14 @@ def loader(recipe: Recipe, data: Dataset, **changes: Any) -> Loader:
     return Loader(dataset=data, modality=recipe.modality, **settings)
 
 
+def repeated(recipe: Recipe, data: Dataset) -> Loader:
+    """`loader` of a split that is read again and again: decoded samples are kept as the recipe says."""
+    once = loader(recipe, data)
+    world = World.current()
+    decoded = keep(recipe.training.cache, data, recipe.modality, workers=once.workers, processes=world.size)
+    return replace(once, decoded=decoded)
+
+
 def events(
     recipe: Recipe,
     state: State,
@@ -87,9 +96,9 @@ def events(
     return train(
         prepare_training(state.model, recompute=training.recompute, compile=training.compile),
         recipe.task,
-        loader(recipe, data),
+        repeated(recipe, data),
         state,
-        validation=loader(recipe, validation),
+        validation=repeated(recipe, validation),
         checkpoints=checkpoints,
         interruption=interruption,
     )

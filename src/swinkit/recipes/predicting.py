@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from swinkit.files import ConfigError, DataError, replace_file, safe_join
+from swinkit.files.packed import is_packed, open_pack
 from swinkit.recipes.kinds import ENDINGS
 from swinkit.recipes.predictor import Predictor, Result, open_run
 
@@ -76,7 +77,7 @@ def predict_files(
 
 
 def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]:
-    """Every file once, in order, and whether it was named itself.
+    """Every file once, in order, and whether it was named itself; of a packed folder, the pictures in its archives.
 
     Raises:
         ConfigError: an input matches nothing.
@@ -84,7 +85,9 @@ def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]
     found: dict[Path, bool] = {}
     for word in inputs:
         path = Path(word)
-        if path.is_dir():
+        if is_packed(path):
+            files = list(open_pack(path).images())
+        elif path.is_dir():
             files = [file for file in sorted(path.rglob("*")) if _is_kind(file, modality)]
             if not files:
                 raise ConfigError(f"{path}: holds no {modality} file ({', '.join(ENDINGS[modality])})")
