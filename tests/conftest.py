@@ -16,7 +16,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("SWINKIT_DATA", ROOT.parent / "shared" / "data"))
 SHAPED = [f"swinkit.{room}" for room in ("ops", "layers", "backbone", "weights", "heads", "metrics", "models")]
-READ_AS_SOURCE = ("swinkit.ops.attention.fused_kernels", "swinkit.ops.attention.fused_op")
+READ_AS_SOURCE = tuple(f"swinkit.ops.attention.fused_{part}" for part in ("kernels", "wide", "op"))
 """Modules whose functions Triton and torch read, so that they may not be wrapped."""
 
 

@@ -137,7 +137,7 @@ def test_imports_are_absolute(sources):
     assert not [source.at(node) for source in sources for node in source.walk(ast.ImportFrom) if node.level]
 
 
-GUARDED = {f"src/swinkit/ops/attention/fused_{part}.py": "triton" for part in ("kernels", "op")}
+GUARDED = {f"src/swinkit/ops/attention/fused_{part}.py": "triton" for part in ("kernels", "wide", "op")}
 """Module -> the extra that it needs at import; only functions import it, where that extra is known to be there."""
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import tyro
+from tyro.conf import Positional
 
-from swinkit.cli.options import parse
+from swinkit.cli.options import parse, shown
 from swinkit.cli.output import document
 from swinkit.files import ConfigError, did_you_mean
 
@@ -27,23 +27,23 @@ class Options:
     blocks.
     """
 
-    model: tyro.conf.Positional[str]
+    model: Annotated[Positional[str], shown("MODEL")]
     """a name that `swinkit models` lists, or a weight file"""
-    kinds: tuple[str, ...] = ("eager",)
-    """eager, compiled, onnxruntime, openvino, training or "training, compiled" """
-    batch: tuple[int, ...] = (1,)
+    kinds: Annotated[tuple[str, ...], shown("KIND")] = ("eager",)
+    """eager, compiled, onnxruntime, openvino, training or 'training, compiled'"""
+    batch: Annotated[tuple[int, ...], shown("N")] = (1,)
     """inputs in a call"""
-    size: tuple[int, ...] = ()
+    size: Annotated[tuple[int, ...], shown("N")] = ()
     """cells along each axis; by default the published size"""
-    precision: tuple[str, ...] = ("fp32",)
+    precision: Annotated[tuple[str, ...], shown("KIND")] = ("fp32",)
     """fp32, bf16, fp16"""
-    device: str = "cpu"
+    device: Annotated[str, shown("NAME")] = "cpu"
     """cpu or cuda"""
-    blocks: int = 20
+    blocks: Annotated[int, shown("N")] = 20
     """turns that every way takes"""
-    block_seconds: float = 0.25
+    block_seconds: Annotated[float, shown("S")] = 0.25
     """how long a turn repeats its call, at least once"""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
+    out: Annotated[Path | None, shown("FILE.json")] = None
     """write the rows here, and a plot beside it"""
     json: bool = False
     """print one JSON document on stdout"""

@@ -8,7 +8,6 @@ from dataclasses import replace
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from swinkit.layers.linear import Linear
 from swinkit.ops.attention import Inputs, Score, window_attention
@@ -55,14 +54,16 @@ class WindowAttention(nn.Module):
     def _attend(self, x: Tensor, plan: Plan, valid: Tensor | None) -> Tensor:
         b, cells, channels = x.shape
         offset = self._projection_bias()
-        q, k, v = self.qkv(x, offset).view(b, cells, 3, self.heads, -1).unbind(2)
+        qkv = self.qkv(x, offset).view(b, cells, 3, self.heads, -1)
+        q, k, v = qkv.unbind(2)
         _, pad_key, pad_value = offset.view(3, self.heads, -1).unbind(0)
         if self.score == "dot":
             q = q if self.scale == 1 else q * self.scale
         else:
-            wide = torch.promote_types(q.dtype, torch.float32)
-            scale = self.log_scale.to(wide).clamp(max=LOG_SCALE_LIMIT).exp().view(self.heads, 1)
-            q, k = F.normalize(q.to(wide), dim=-1) * scale, F.normalize(k.to(wide), dim=-1)
+            both = qkv[:, :, :2].to(torch.promote_types(q.dtype, torch.float32))
+            scale = self.log_scale.to(both.dtype).clamp(max=LOG_SCALE_LIMIT).exp().view(self.heads, 1)
+            lengths = torch.linalg.vector_norm(both, dim=-1, keepdim=True).clamp_min(1e-12)
+            q, k = (both * (torch.stack([scale, torch.ones_like(scale)]) / lengths)).unbind(2)
         inputs = Inputs(q=q, k=k, v=v, bias=self.bias(), plan=plan, pad_key=pad_key, pad_value=pad_value, valid=valid)
         out = window_attention(inputs, score=self.score, backend=self.backend)
         return self.projection(out.reshape(b, cells, channels))

@@ -104,6 +104,7 @@ def backward(
     i = tl.arange(0, P)
     d = tl.arange(0, D)
     inside = (i < T)[:, None] & (i < T)[None, :]
+    LESS: tl.constexpr = PREC if PREC == "ieee" else "tf32"  # exponents need exact scores, gradients less
     db = tl.zeros([P, P], tl.float32)
     dpk = tl.zeros([D], tl.float32)
     dpv = tl.zeros([D], tl.float32)
@@ -128,8 +129,8 @@ def backward(
         dp = tl.dot(g, tl.trans(z.to(g.dtype)), input_precision=PREC)
         ds = p * (dp - tl.sum(p * dp, 1)[:, None])
         db += ds
-        gq = tl.dot(ds.to(y.dtype), y, input_precision=PREC)
-        gk = tl.dot(tl.trans(ds.to(x.dtype)), x, input_precision=PREC)
+        gq = tl.dot(ds.to(y.dtype), y, input_precision=LESS)
+        gk = tl.dot(tl.trans(ds.to(x.dtype)), x, input_precision=LESS)
         _put(dq, gq, sample, rows, head, real, cells, HEADS, D, HEAD)
         _put(dk, gk, sample, rows, head, real, cells, HEADS, D, HEAD)
         _put(dv, gv, sample, rows, head, real, cells, HEADS, D, HEAD)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
 from swinkit.ops.attention import fused_kernels as kernels
+from swinkit.ops.attention import fused_wide as wide
 from swinkit.ops.windows import REFUSED
 
 INTERPRETED = not isinstance(kernels.forward, triton.runtime.JITFunction)
@@ -20,16 +21,24 @@ INTERPRETED = not isinstance(kernels.forward, triton.runtime.JITFunction)
 PROGRAMS = 5 * 132
 """Programs of a backward pass over all heads: each leaves a partial sum of the bias's gradient, so there are few."""
 WINDOWS_A_PROGRAM = 4
-"""Of a forward pass."""
-CONFIGURATIONS: dict[tuple[bool, int], dict[str, int]] = {
-    (False, 16): {"num_warps": 1, "num_stages": 2},
-    (False, 32): {"num_warps": 2, "num_stages": 2},
-    (False, 64): {"num_warps": 4, "num_stages": 2},
-    (True, 16): {"num_warps": 1, "num_stages": 1},
-    (True, 32): {"num_warps": 2, "num_stages": 1},
-    (True, 64): {"num_warps": 8, "num_stages": 1},
+"""Of a forward pass over windows of one tile."""
+ONE_TILE = 64
+"""Tokens of the largest window whose scores one program holds; larger ones are worked through in tiles of so many."""
+PASSING = 32
+"""Slots that pass a tile of a large window at a time: with 64, registers do not suffice."""
+CONFIGURATIONS: dict[tuple[str, int], dict[str, int]] = {
+    ("forward", 16): {"num_warps": 1, "num_stages": 2},
+    ("forward", 32): {"num_warps": 2, "num_stages": 2},
+    ("forward", 64): {"num_warps": 4, "num_stages": 2},
+    ("backward", 16): {"num_warps": 1, "num_stages": 1},
+    ("backward", 32): {"num_warps": 2, "num_stages": 1},
+    ("backward", 64): {"num_warps": 8, "num_stages": 1},
+    ("wide forward", 64): {"num_warps": 4, "num_stages": 2},
+    ("wide rows", 64): {"num_warps": 4, "num_stages": 2},
+    ("wide columns", 64): {"num_warps": 4, "num_stages": 2},
+    ("wide pairs", 64): {"num_warps": 4, "num_stages": 1},
 }
-"""(backward, rows of a tile) -> how a kernel is built; nothing is tuned while a model runs."""
+"""(kernel, rows of a tile) -> how it is built; nothing is tuned while a model runs."""
 
 
 @triton_op("swinkit::window_attention", mutates_args={})
@@ -48,16 +57,24 @@ def attend(
         pad_k, pad_v: [heads d]: key and value of padding, where it `attends`.
         valid: [b cells] int8: which tokens a sample has; None: all.
     """
+    if not INTERPRETED and v.device.type == "cpu":  # here, so that compiled programs take it too
+        return _plain(q, k, v, bias, masks, order, kinds, pad_k, pad_v, valid, attends)
     out = torch.empty(v.shape, dtype=v.dtype, device=v.device)
-    b, cells, heads, width = v.shape
     windows, tokens = order.shape
-    total = b * windows
-    fixed = constants(tokens, heads, width, v.dtype) | {"ATTEND": attends, "VALID": valid is not None}
+    total, heads = v.shape[0] * windows, v.shape[2]
+    fixed = constants(tokens, heads, v.shape[3], q.dtype, v.dtype) | {"ATTEND": attends, "VALID": valid is not None}
+    there = order if valid is None else valid
+    rest = (order, kinds, pad_k, pad_v, there, total, windows, v.shape[1], *_strides(q, k, v, out))
+    if tokens > ONE_TILE:
+        programs = total * heads * triton.cdiv(tokens, ONE_TILE)
+        _kernel(wide.forward)[(programs,)](
+            q, k, v, out, bias, masks, *rest, **fixed, **_built("wide forward", ONE_TILE)
+        )
+        return out
     groups = triton.cdiv(total, WINDOWS_A_PROGRAM)
     _kernel(kernels.forward)[(groups * heads,)](
-        q, k, v, out, _tiles(bias, masks, fixed["P"]), order, kinds, pad_k, pad_v, order if valid is None else valid,
-        total, windows, cells, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3], *out.stride()[:3],
-        WINDOWS=WINDOWS_A_PROGRAM, **fixed, **_built(False, fixed["P"]),
+        q, k, v, out, _tiles(bias, masks, fixed["P"]), *rest,
+        WINDOWS=WINDOWS_A_PROGRAM, **fixed, **_built("forward", fixed["P"]),
     )  # fmt: skip
     return out
 
@@ -68,22 +85,66 @@ def differentiate(
     pad_k: Tensor, pad_v: Tensor, valid: Tensor | None, attends: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Gradients of q, k, v, of the bias, and of pad_k and pad_v together [2 heads d]."""
-    b, cells, heads, width = v.shape
+    if not INTERPRETED and v.device.type == "cpu":
+        return _plain_backward(grad, q, k, v, bias, masks, order, kinds, pad_k, pad_v, valid, attends)
     windows, tokens = order.shape
-    total = b * windows
-    per_program = triton.next_power_of_2(triton.cdiv(total * heads, PROGRAMS))  # few values: each is built apart
-    groups = triton.cdiv(total, per_program)
+    total, heads, width = v.shape[0] * windows, v.shape[2], v.shape[3]
     dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype, device=x.device) for x in (q, k, v))
-    dbias = torch.empty(groups, heads, tokens, tokens, dtype=torch.float32, device=v.device)
-    dpad = torch.empty(groups if attends else 0, heads, 2, width, dtype=torch.float32, device=v.device)
-    fixed = constants(tokens, heads, width, v.dtype) | {"ATTEND": attends, "VALID": valid is not None}
-    _kernel(kernels.backward)[(groups * heads,)](
-        q, k, v, grad, dq, dk, dv, _tiles(bias, masks, fixed["P"]), dbias, dpad, order, kinds, pad_k, pad_v,
-        order if valid is None else valid, total, windows, cells,
-        *q.stride()[:3], *k.stride()[:3], *v.stride()[:3], *grad.stride()[:3],
-        WINDOWS=per_program, **fixed, **_built(True, fixed["P"]),
-    )  # fmt: skip
+    fixed = constants(tokens, heads, width, q.dtype, v.dtype) | {"ATTEND": attends, "VALID": valid is not None}
+    there = order if valid is None else valid
+    rest = (order, kinds, pad_k, pad_v, there, total, windows, v.shape[1], *_strides(q, k, v, grad))
+    if tokens > ONE_TILE:
+        dbias, dpad = _wide_backward((q, k, v, grad), (dq, dk, dv), (bias, masks), rest, fixed)
+    else:
+        per_program, groups = _grouped(total, heads)
+        dbias = _partial(v, groups, heads, tokens, tokens)
+        dpad = _partial(v, groups if attends else 0, heads, 2, width)
+        _kernel(kernels.backward)[(groups * heads,)](
+            q, k, v, grad, dq, dk, dv, _tiles(bias, masks, fixed["P"]), dbias, dpad, *rest,
+            WINDOWS=per_program, **fixed, **_built("backward", fixed["P"]),
+        )  # fmt: skip
     return dq, dk, dv, dbias.sum(0), dpad.sum(0).transpose(0, 1).contiguous()
+
+
+def _wide_backward(
+    given: tuple[Tensor, ...], found: tuple[Tensor, ...], added: tuple[Tensor, ...], rest: tuple[Any, ...],
+    fixed: dict[str, Any],
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Fills dq, dk and dv; the parts of the gradients of the bias and of padding that are left to be summed."""
+    (dq, dk, dv), v, total = found, given[2], rest[5]
+    heads, tokens, width, passing = fixed["HEADS"], fixed["T"], fixed["HEAD"], fixed["N"]
+    tiles = triton.cdiv(tokens, ONE_TILE)
+    softmax = torch.empty(total, heads, 3, tokens, dtype=torch.float32, device=v.device)
+    _kernel(wide.rows)[(total * heads * tiles,)](
+        *given, dq, softmax, *added, *rest, **fixed, **_built("wide rows", ONE_TILE)
+    )
+    per_program, groups = _grouped(total, heads * tiles)
+    dpad = _partial(v, groups * tiles if fixed["ATTEND"] else 0, heads, 2, width)
+    _kernel(wide.columns)[(groups * heads * tiles,)](
+        *given, dk, dv, dpad, softmax, *added, *rest,
+        WINDOWS=per_program, **fixed, **_built("wide columns", ONE_TILE),
+    )  # fmt: skip
+    tiles *= triton.cdiv(tokens, passing)
+    per_program, groups = _grouped(total, heads * tiles)
+    dbias = _partial(v, groups, heads, tokens, tokens)
+    _kernel(wide.pairs)[(groups * heads * tiles,)](
+        *given, dbias, softmax, *added, *rest, WINDOWS=per_program, **fixed, **_built("wide pairs", ONE_TILE)
+    )
+    return dbias, dpad
+
+
+def _grouped(windows: int, programs: int) -> tuple[int, int]:
+    """Windows a program, and groups of so many, where each group is that many programs. Few values: each is built."""
+    per_program = triton.next_power_of_2(int(triton.cdiv(windows * programs, PROGRAMS)))
+    return per_program, triton.cdiv(windows, per_program)
+
+
+def _partial(like: Tensor, *shape: int) -> Tensor:
+    return torch.empty(shape, dtype=torch.float32, device=like.device)
+
+
+def _strides(*tensors: Tensor) -> tuple[int, ...]:
+    return tuple(stride for x in tensors for stride in x.stride()[:3])
 
 
 def _tiles(bias: Tensor, masks: Tensor, rows: int) -> Tensor:
@@ -92,15 +153,21 @@ def _tiles(bias: Tensor, masks: Tensor, rows: int) -> Tensor:
     return F.pad((bias + masks[:, None]) * math.log2(math.e), (0, beyond, 0, beyond), value=-1e30)
 
 
-def constants(tokens: int, heads: int, width: int, dtype: torch.dtype) -> dict[str, Any]:
-    """What a kernel is built for: sizes, and tiles of at least 16 rows and columns, powers of two."""
-    rows, columns = (max(16, triton.next_power_of_2(n)) for n in (tokens, width))
-    precision = "ieee" if dtype == torch.float32 else "tf32"
-    return {"T": tokens, "P": rows, "HEADS": heads, "HEAD": width, "D": columns, "PREC": precision}
+def constants(tokens: int, heads: int, width: int, scores: torch.dtype, values: torch.dtype) -> dict[str, Any]:
+    """What a kernel is built for: sizes, and tiles of at least 16 rows and columns, powers of two.
+
+    `scores` is the type of queries and keys: where it is float32, scores keep that precision (cosine scores under
+    autocast, too).
+    """
+    tokens, heads, width = int(tokens), int(heads), int(width)  # where sizes are symbols, these are settled here
+    rows, columns = (max(16, triton.next_power_of_2(n)) for n in (min(tokens, ONE_TILE), width))
+    precision = "ieee" if values == torch.float32 else "tf32x3" if scores == torch.float32 else "tf32"
+    fixed = {"T": tokens, "P": rows, "HEADS": heads, "HEAD": width, "D": columns, "PREC": precision}
+    return fixed if tokens <= ONE_TILE else fixed | {"N": PASSING}
 
 
-def _built(backward: bool, rows: int) -> dict[str, int]:
-    return {} if INTERPRETED else CONFIGURATIONS[backward, rows]
+def _built(kernel: str, rows: int) -> dict[str, int]:
+    return {} if INTERPRETED else CONFIGURATIONS[kernel, rows]
 
 
 def _kernel(kernel: Any) -> Any:
@@ -140,9 +207,9 @@ def _cut(x: Tensor, order: Tensor, pad: Tensor | None) -> Tensor:
 
 def _joined(x: Tensor, order: Tensor, like: Tensor) -> Tensor:
     """The inverse, in the shape and type of `like`."""
-    places, rows = order.reshape(-1), x.transpose(2, 3).flatten(1, 2).to(like.dtype)
-    kept = (places >= 0).nonzero()[:, 0]
-    return torch.zeros(like.shape, dtype=like.dtype).index_copy(1, places[kept].long(), rows.index_select(1, kept))
+    cells, rows = like.shape[1], x.transpose(2, 3).flatten(1, 2).to(like.dtype)
+    places = torch.where(order < 0, cells, order).reshape(-1).long()  # padding lands in a row beyond the last
+    return rows.new_zeros(like.shape[0], cells + 1, *like.shape[2:]).index_copy(1, places, rows)[:, :cells].contiguous()
 
 
 def _shares(x: Tensor, y: Tensor, bias: Tensor, masks: Tensor, order: Tensor, kinds: Tensor,
@@ -175,8 +242,22 @@ def _flops(q: Any, k: Any, v: Any, bias: Any, masks: Any, order: Any, *_: Any, *
     return 4 * b * order[0] * order[1] ** 2 * heads * width
 
 
+def _autocast(device: str) -> Any:
+    """Under autocast q, k and v are narrowed, the bias and masks never. Queries that are wider than the values are so
+    on purpose - the cosine score - and stay."""
+
+    def rule(q: Tensor, k: Tensor, v: Tensor, *others: Any) -> Tensor:
+        narrow = torch.get_autocast_dtype(device)
+        if v.dtype != torch.float64:
+            q, k = (x.to(narrow) if x.dtype == v.dtype else x for x in (q, k))
+            v = v.to(narrow)
+        with torch.autocast(device, enabled=False):
+            return attend(q, k, v, *others)
+
+    return rule
+
+
+for _device in ("cpu", "cuda"):
+    torch.library.impl("swinkit::window_attention", f"Autocast{_device.upper()}", _autocast(_device))
 attend.register_autograd(_differentiated, setup_context=_remember)
 register_flop_formula(torch.ops.swinkit.window_attention)(_flops)
-if not INTERPRETED:
-    attend.register_kernel("cpu")(_plain)
-    differentiate.register_kernel("cpu")(_plain_backward)
