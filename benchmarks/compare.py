@@ -192,15 +192,23 @@ def versions() -> dict[str, str]:
 
 
 def publish(results: Sequence[dict[str, Any]], path: Path) -> None:
-    """Add to the file, in place of older results of the same model, precision, batch and device."""
+    """Add to the file, in place of older results of the same model, precision, batch, kinds and device."""
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    keys = ("model", "precision", "batch", "device")
-    new = {tuple(result[key] for key in keys) for result in results}
-    kept = [result for result in kept if tuple(result[key] for key in keys) not in new]
+    new = [key(result) for result in results]
+    kept = [result for result in kept if key(result) not in new]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([*kept, *results], indent=1) + "\n", encoding="utf-8")
-    groups = {f"{r['model']}, {r['precision']}, batch {r['batch']}": r["rows"] for r in [*kept, *results]}
+    groups = {
+        f"{r['model']}, {r['precision']}, batch {r['batch']}{', training' * (r['rows'][0]['kind'] == 'training')}": r["rows"]
+        for r in [*kept, *results]
+    }
     bench.draw(groups, path.with_suffix(".png"))
+
+
+def key(result: dict[str, Any]) -> list[Any]:
+    """What a result is about."""
+    kinds = sorted({row["kind"] for row in result["rows"]})
+    return [kinds, *(result[name] for name in ("model", "precision", "batch", "device"))]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
