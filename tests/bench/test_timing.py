@@ -10,18 +10,18 @@ import torch
 from swinkit.bench import ceilings, figure, interleaved, peak_memory, ratio
 
 
-def test_contenders_take_turns_whose_order_turns_round():
+def test_contenders_take_turns_whose_order_turns_round():  # each turn: one call that is not timed, one that is
     order = []
     calls = {name: (lambda name=name: order.append(name)) for name in "abc"}
     told = []
-    found = interleaved(calls, blocks=3, block_seconds=0.0, told=told.append)
-    assert "".join(order[-9:]) == "abccbaabc" and told == [0, 1, 2]
+    found = interleaved(calls, blocks=3, block_seconds=0.0, rest=0.0, told=told.append)
+    assert "".join(order[-18:]) == "aabbccccbbaaaabbcc" and told == [0, 1, 2]
     assert {name: len(times) for name, times in found.items()} == {"a": 3, "b": 3, "c": 3}
 
 
 def test_a_block_repeats_what_is_short():
     count = []
-    interleaved({"a": lambda: count.append(1)}, blocks=1, block_seconds=0.01)
+    interleaved({"a": lambda: count.append(1)}, blocks=1, block_seconds=0.01, rest=0.0)
     assert len(count) > 10
 
 

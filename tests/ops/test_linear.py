@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from swinkit.ops.linear import linear, packed, predicts_on_cpu
+from swinkit.layers.linear import Linear
+from swinkit.ops.linear import PACKED, linear, packed, predicts_on_cpu
 
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 
@@ -128,4 +131,18 @@ def test_a_compiled_graph_calls_it_whole(gelu):
     run = torch.compile(lambda y: linear(y * 2, weight, bias, gelu=gelu) + 1, fullgraph=True)
     with torch.no_grad():
         torch.testing.assert_close(run(x), linear(x * 2, weight, bias, gelu=gelu) + 1)
-    torch.library.opcheck(torch.ops.swinkit.linear.default, (x, weight, bias, gelu))
+    torch.library.opcheck(torch.ops.swinkit.linear.default, (x, weight, bias, gelu, 0))
+
+
+def test_a_compiled_graph_takes_the_packed_weight_while_it_is_kept():
+    x, weight, bias = operands()
+    holder = Linear(24, 40)
+    holder.packed = packed(weight * 2)
+    run = torch.compile(lambda y: linear(y, weight, bias, packed=holder.packed), fullgraph=True)
+    wanted = F.linear(x, weight * 2, bias)
+    with torch.no_grad():
+        torch.testing.assert_close(run(x), wanted)
+    number, holder.packed = holder.packed.number, None
+    torch.compiler.reset()
+    gc.collect()
+    assert PACKED.get(number) is None

@@ -6,6 +6,7 @@ Liu et al. 2021 (Swin Transformer) and Liu et al. 2022 (Swin Transformer V2); th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
@@ -47,6 +48,8 @@ class Block(nn.Module):
         self.norm1, self.attention = LayerNorm(channels), attention
         self.norm2, self.mlp = LayerNorm(channels), mlp
         self.drop_path = DropPath(drop_path)
+        self.subset = False
+        """In training a branch sees only the samples that keep it (`models.prepare_training`)."""
 
     def forward(
         self, x: Float[Tensor, "b *rows c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
@@ -54,8 +57,19 @@ class Block(nn.Module):
         """Tokens in raster order in and out; blocks with markers where these mix."""
         if self.position is not None:
             x = self.position(x, plan, valid)
-        x = x + self.drop_path(self.residual(x, self.norm1, lambda y: self.attention(y, plan, valid)))
-        return x + self.drop_path(self.residual(x, self.norm2, self.mlp))
+        x = self._joined(x, self.norm1, lambda y, cells: self.attention(y, plan, cells), valid)
+        return self._joined(x, self.norm2, lambda y, _: self.mlp(y), None)
+
+    def _joined(
+        self, x: Tensor, norm: nn.Module, branch: Callable[[Tensor, Tensor | None], Tensor], valid: Tensor | None
+    ) -> Tensor:
+        """The stream with a branch added."""
+        kept = self.drop_path.kept(x) if self.subset else None
+        if kept is None:
+            return x + self.drop_path(self.residual(x, norm, lambda y: branch(y, valid)))
+        cells = None if valid is None else valid[kept]
+        added = self.residual(x[kept], norm, lambda y: branch(y, cells))
+        return x.index_add(0, kept, added.to(x.dtype), alpha=len(x) / len(kept))
 
 
 class Stage(nn.Module):

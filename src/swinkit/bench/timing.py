@@ -28,12 +28,14 @@ def interleaved(
     *,
     blocks: int = 20,
     block_seconds: float = 0.25,
+    rest: float = 0.25,
     told: Callable[[int], None] = lambda block: None,
 ) -> dict[str, list[float]]:
     """Seconds that one call of each contender takes, in every block.
 
     Contenders take turns, and the order turns round from block to block (A B B A), so that a machine that slows down
-    or warms up meets all of them. A block repeats its call until `block_seconds` have passed, at least once.
+    or warms up meets all of them. A block repeats its call until `block_seconds` have passed, at least once. Before it,
+    `rest` seconds pass and an untimed call is made: threads of the one before it go on turning for that long (OpenMP).
     `told(block)` hears of every block that is done.
     """
     repeats: dict[str, int] = {}
@@ -44,6 +46,8 @@ def interleaved(
     found: dict[str, list[float]] = {name: [] for name in calls}
     for block in range(blocks):
         for name in list(calls)[:: -1 if block % 2 else 1]:
+            time.sleep(rest)
+            calls[name]()
             found[name].append(_seconds(calls[name], repeats[name]))
         told(block)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from swinkit.ops.linear import linear, packed
+from swinkit.ops.linear import Packed, linear, packed
 
 
 class Linear(nn.Linear):
@@ -16,7 +16,7 @@ class Linear(nn.Linear):
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True, gelu: bool = False) -> None:
         super().__init__(inputs, outputs, bias=bias)
         self.gelu = gelu
-        self.packed: Tensor | None = None
+        self.packed: Packed | None = None
         """The weight as oneDNN reads it fastest; only in read-only copies for inference (`models.prepared`)."""
 
     def forward(self, input: Float[Tensor, "... c"], bias: Float[Tensor, " d"] | None = None) -> Float[Tensor, "... d"]:

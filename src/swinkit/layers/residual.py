@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -43,6 +43,18 @@ class DropPath(nn.Module):
         keep = 1 - self.rate
         mask = torch.rand(x.shape[0], *[1] * (x.ndim - 1), device=x.device) < keep
         return x * (mask.to(x.dtype) / keep)
+
+    def kept(self, x: Float[Tensor, "b ..."]) -> Int[Tensor, " kept"] | None:
+        """The samples of a batch that keep the branch when a fixed share of them does, in rising order; None where all
+        do.
+
+        Each is kept equally often, but not independently of the others (as the batched stochastic depth of DINOv2,
+        Oquab et al. 2023, section 5), and what is left out is never computed.
+        """
+        count = max(1, round(len(x) * (1 - self.rate)))
+        if not self.training or count == len(x):
+            return None
+        return torch.randperm(len(x), device=x.device)[:count].sort().values
 
     def extra_repr(self) -> str:
         return f"rate={self.rate}"

@@ -1,4 +1,4 @@
-"""What is done to a finished model for training, from outside, in one order: recompute, then compile."""
+"""What is done to a finished model for training, from outside, in one order: subset, recompute, then compile."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from torch.utils.checkpoint import checkpoint
 from swinkit.backbone import Block
 
 
-def prepare_training(model: nn.Module, *, recompute: bool = False, compile: bool = False) -> nn.Module:
-    """The same model, its blocks recomputed in the backward pass (less memory) and compiled one by one (regional)."""
+def prepare_training(
+    model: nn.Module, *, recompute: bool = False, compile: bool = False, subset: bool = False
+) -> nn.Module:
+    """The same model, its blocks recomputed in the backward pass (less memory) and compiled one by one (regional).
+
+    `subset`: stochastic depth leaves out a fixed share of every batch and does not compute it (`DropPath.kept`).
+    """
     for module in model.modules():
         if isinstance(module, Block):
+            module.subset = subset
             if recompute:
                 module.forward = _recomputed(module.forward)
             if compile:

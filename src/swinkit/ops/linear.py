@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from jaxtyping import Float
@@ -11,8 +13,10 @@ from torch.autograd import forward_ad
 from torch.nn import functional as F
 from torch.utils import _python_dispatch
 
-NARROW = (torch.float32, torch.bfloat16)
-"""What oneDNN multiplies."""
+ONEDNN = torch.backends.mkldnn.is_available()
+NARROW = ONEDNN and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+MULTIPLIED = (torch.float32,) * ONEDNN + (torch.bfloat16,) * NARROW
+"""What oneDNN multiplies on this machine."""
 
 FEW_ROWS = 512
 """Up to as many tokens oneDNN's gradient of a weight is the faster one (measured: its operands lie across)."""
@@ -24,7 +28,7 @@ def linear(
     bias: Float[Tensor, " d"] | None,
     *,
     gelu: bool = False,
-    packed: Tensor | None = None,
+    packed: Packed | None = None,
 ) -> Float[Tensor, "... d"]:
     """`x @ weight.T + bias`, then the exact GELU where asked for; `packed` is the same weight as `packed()` gives it.
 
@@ -34,15 +38,32 @@ def linear(
     if not predicts_on_cpu(x, weight, bias):
         y = _Learned.apply(x, weight, bias) if _learns_on_cpu(x, weight, bias) else F.linear(x, weight, bias)
         return F.gelu(y) if gelu else y
+    number = 0 if packed is None else packed.number
     if torch.compiler.is_compiling():  # Inductor knows oneDNN's product with frozen weights only
-        return _opaque(x, weight, bias, gelu)
-    return _onednn(x, weight if packed is None or packed.dtype != x.dtype else packed, bias, gelu)
+        return _opaque(x, weight, bias, gelu, number)
+    return _in_graph(x, weight, bias, gelu, number)
 
 
-def packed(weight: Float[Tensor, "d c"]) -> Tensor | None:
-    """The weight in the order of memory in which oneDNN multiplies it; None where it is not for oneDNN."""
-    weight = weight.detach()
-    return torch.ops.mkldnn._reorder_linear_weight(weight) if predicts_on_cpu(weight, weight) else None
+class Packed:
+    """A weight in the order of memory in which oneDNN multiplies it fastest.
+
+    Compiled graphs cannot hold such a tensor: they hold its number, and `PACKED` finds it for as long as it is kept.
+    """
+
+    def __init__(self, weight: Float[Tensor, "d c"]) -> None:
+        self.tensor: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
+        self.number = next(NUMBERS)
+        PACKED[self.number] = self
+
+
+PACKED: WeakValueDictionary[int, Packed] = WeakValueDictionary()
+NUMBERS = itertools.count(1)
+
+
+def packed(weight: Float[Tensor, "d c"]) -> Packed | None:
+    """The weight packed; None where it is not for oneDNN."""
+    with torch.no_grad():
+        return Packed(weight) if predicts_on_cpu(weight, weight) else None
 
 
 def predicts_on_cpu(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
@@ -66,14 +87,12 @@ def _differentiated(*operands: Tensor | None) -> bool:
 
 
 def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
-    if torch.compiler.is_exporting() or x.device.type != "cpu" or x.dtype not in NARROW or x.dtype != weight.dtype:
+    if torch.compiler.is_exporting() or x.device.type != "cpu" or x.dtype not in MULTIPLIED or x.dtype != weight.dtype:
         return False
     if torch.is_autocast_enabled("cpu") or x.numel() == 0:
         return False
     return torch.compiler.is_compiling() or (
-        torch.backends.mkldnn.is_available()
-        and torch.backends.mkldnn.enabled
-        and (x.dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        torch.backends.mkldnn.enabled
         and forward_ad._current_level < 0  # pyright: ignore[reportPrivateUsage]
         and not _python_dispatch.is_in_torch_dispatch_mode()
     )
@@ -110,14 +129,12 @@ def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None, gelu: bool) -> Tenso
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, *words)
 
 
-def _in_graph(x: Tensor, weight: Tensor, bias: Tensor | None, gelu: bool) -> Tensor:
-    """What a compiled graph calls."""
-    if predicts_on_cpu(x, weight):
-        return _onednn(x, weight, bias, gelu)
-    y = F.linear(x, weight, bias)
-    return F.gelu(y) if gelu else y.clone()
+def _in_graph(x: Tensor, weight: Tensor, bias: Tensor | None, gelu: bool, number: int) -> Tensor:
+    """What a compiled graph calls: with the packed weight of that number, or without where there is none such."""
+    found = PACKED.get(number)
+    return _onednn(x, weight if found is None or found.tensor.dtype != x.dtype else found.tensor, bias, gelu)
 
 
-SCHEMA = "(Tensor x, Tensor weight, Tensor? bias, bool gelu) -> Tensor"
+SCHEMA = "(Tensor x, Tensor weight, Tensor? bias, bool gelu, int number) -> Tensor"
 _opaque = torch.library.custom_op("swinkit::linear", _in_graph, mutates_args=(), schema=SCHEMA)
-_opaque.register_fake(lambda x, weight, bias, gelu: x.new_empty(*x.shape[:-1], weight.shape[0]))
+_opaque.register_fake(lambda x, weight, bias, gelu, number: x.new_empty(*x.shape[:-1], weight.shape[0]))

@@ -94,7 +94,7 @@ def events(
     """What happens when `state` is trained on from where it is, as the recipe says; see `engine.train`."""
     training = recipe.training
     return train(
-        prepare_training(state.model, recompute=training.recompute, compile=training.compile),
+        prepare_training(state.model, recompute=training.recompute, compile=training.compile, subset=training.subset),
         recipe.task,
         repeated(recipe, data),
         state,
