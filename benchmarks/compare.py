@@ -34,7 +34,7 @@ from torch import Tensor, nn
 import swinkit.bench as bench
 from swinkit.bench.contenders import KINDS, inference, training_step
 from swinkit.export import ENGINES, engine
-from swinkit.models import Model, load, macs
+from swinkit.models import Model, find_size, load, macs
 from swinkit.recipes.environment import environment
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -60,7 +60,7 @@ def compare(model: str, precision: str, batch: int, options: argparse.Namespace)
         torch.manual_seed(0)
         theirs = adapter.build(model, adapter.SETTINGS[0]).to(device)
         enliven(theirs)
-        same = read(adapter, theirs)
+        same = read(adapter, model, theirs)
         wanted = agree(name, theirs, same, grid[:1])
         if ours is None:
             ours = same
@@ -98,12 +98,14 @@ def enliven(model: nn.Module) -> None:
             nn.init.normal_(parameter, mean=1.0 if "norm" in name and name.endswith("weight") else 0.0, std=0.1)
 
 
-def read(adapter: ModuleType, theirs: nn.Module) -> Model:
+def read(adapter: ModuleType, model: str, theirs: nn.Module) -> Model:
     """Our model with their weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.safetensors"
         save_file({name: value.cpu().contiguous().clone() for name, value in adapter.state(theirs).items()}, path)
         told: dict[str, Any] = {"outputs": (3,)} if adapter.LAYOUT == "monai" else {}
+        if model.startswith("swin_v2"):  # its tensors do not tell the windows
+            told["window"] = find_size(model).config.windows
         return load(path, **told).to(next(theirs.parameters()).device)
 
 
@@ -198,17 +200,19 @@ def publish(results: Sequence[dict[str, Any]], path: Path) -> None:
     kept = [result for result in kept if key(result) not in new]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([*kept, *results], indent=1) + "\n", encoding="utf-8")
-    groups = {
-        f"{r['model']}, {r['precision']}, batch {r['batch']}{', training' * (r['rows'][0]['kind'] == 'training')}": r["rows"]
-        for r in [*kept, *results]
-    }
-    bench.draw(groups, path.with_suffix(".png"))
+    bench.draw({title(result): result["rows"] for result in [*kept, *results]}, path.with_suffix(".png"))
 
 
 def key(result: dict[str, Any]) -> list[Any]:
     """What a result is about."""
     kinds = sorted({row["kind"] for row in result["rows"]})
     return [kinds, *(result[name] for name in ("model", "precision", "batch", "device"))]
+
+
+def title(result: dict[str, Any]) -> str:
+    """Over a result's bars."""
+    learns = ", training" if result["rows"][0]["kind"] == "training" else ""
+    return f"{result['model']}, {result['precision']}, batch {result['batch']}{learns}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
