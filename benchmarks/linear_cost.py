@@ -140,7 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.publish and not options.tiny:
         entry = {
             "bench": "linear_cost", "metric": "exponents", "value": slopes, "rows": curves, "seed": 0,
-            "recipe": "python benchmarks/linear_cost.py --publish", "cores": len(os.sched_getaffinity(0)),
+            "recipe": f"python benchmarks/linear_cost.py --kinds {' '.join(options.kinds)} --publish",
+            "cores": len(os.sched_getaffinity(0)),
             "threads": torch.get_num_threads(), "device": "cpu", "versions": versions(),
             "date": date.today().isoformat(),
         }  # fmt: skip
