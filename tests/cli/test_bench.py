@@ -41,6 +41,8 @@ def test_bfloat16_as_one_document(capsys):
         (["swin_nano", "--precision", "fp8"], "fp8"),
         (["swin_nano", "--size", "32"], "2 numbers were wanted"),
         (["swin_nano", "--batch", "0"], "give 1 or more"),
+        (["swin_nano", "--size", "0", "32"], "give 1 or more"),
+        (["missing.pth"], "no such file"),
         (["swin_nano", "--out", "speed.txt"], "should end in .json"),
     ],
 )

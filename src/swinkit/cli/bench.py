@@ -72,7 +72,8 @@ def _check(options: Options) -> None:
     for name in options.precision:
         if name not in PRECISIONS:
             raise ConfigError(f"bench: no precision {name!r}: {did_you_mean(name, PRECISIONS)}")
-    for field, value in (("batch", min(options.batch, default=0)), ("blocks", options.blocks)):
+    least = {"batch": min(options.batch, default=0), "size": min(options.size, default=1), "blocks": options.blocks}
+    for field, value in least.items():
         if value < 1:
             raise ConfigError(f"bench: {field} is {value}: give 1 or more")
     if options.out and options.out.suffix != ".json":
@@ -83,15 +84,17 @@ def _measure(options: Options, precision: str, batch: int) -> dict[str, Any]:
     import torch
 
     from swinkit import bench
-    from swinkit.backbone import SIZES
     from swinkit.models import build, find_size, load, macs
     from swinkit.recipes.environment import environment
 
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError("bench: no CUDA device is there: give --device cpu")
     torch.manual_seed(0)
-    model = load(options.model) if Path(options.model).is_file() else build(options.model)
-    size = options.size or (find_size(options.model).input if options.model in SIZES else ())
+    file = Path(options.model)
+    if file.suffix and not file.is_file():
+        raise ConfigError(f"bench: {file}: there is no such file: give a weight file or a name of `swinkit models`")
+    model = load(file) if file.is_file() else build(options.model)
+    size = options.size or (() if file.is_file() else find_size(options.model).input)
     config = model.config
     if len(size) != config.rank:
         raise ConfigError(f"bench: size {size} came, {config.rank} numbers were wanted: give --size")
