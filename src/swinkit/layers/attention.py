@@ -60,10 +60,11 @@ class WindowAttention(nn.Module):
         if self.score == "dot":
             q = q if self.scale == 1 else q * self.scale
         else:
-            both = qkv[:, :, :2].to(torch.promote_types(q.dtype, torch.float32))
-            scale = self.log_scale.to(both.dtype).clamp(max=LOG_SCALE_LIMIT).exp().view(self.heads, 1)
-            lengths = torch.linalg.vector_norm(both, dim=-1, keepdim=True).clamp_min(1e-12)
-            q, k = (both * (torch.stack([scale, torch.ones_like(scale)]) / lengths)).unbind(2)
+            both, wide = qkv[:, :, :2], torch.promote_types(q.dtype, torch.float32)
+            scale = self.log_scale.to(wide).clamp(max=LOG_SCALE_LIMIT).exp().view(self.heads, 1)
+            lengths = torch.linalg.vector_norm(both, dim=-1, keepdim=True, dtype=wide).clamp_min(1e-12)
+            directions = both * (torch.stack([scale, torch.ones_like(scale)]) / lengths)
+            q, k = directions.to(q.dtype).unbind(2)  # no less exact than what the projection gave
         inputs = Inputs(q=q, k=k, v=v, bias=self.bias(), plan=plan, pad_key=pad_key, pad_value=pad_value, valid=valid)
         out = window_attention(inputs, score=self.score, backend=self.backend)
         return self.projection(out.reshape(b, cells, channels))

@@ -88,7 +88,8 @@ class CrossBlockAttention(nn.Module):
             return q * q.shape[-1] ** -0.5, k
         wide = torch.promote_types(q.dtype, torch.float32)
         factor = getattr(self, scale).to(wide).clamp(max=LOG_SCALE_LIMIT).exp()
-        return F.normalize(q.to(wide), dim=-1) * factor, F.normalize(k.to(wide), dim=-1)
+        q_wide, k_wide = F.normalize(q.to(wide), dim=-1) * factor, F.normalize(k.to(wide), dim=-1)
+        return q_wide.to(q.dtype), k_wide.to(k.dtype)  # no less exact than what the projections gave
 
     def _local_bias(self) -> Float[Tensor, "heads rows rows"]:
         """The version's bias between tokens, framed by the marker's."""
