@@ -38,10 +38,10 @@ def slide(
     window = tuple(min(w, n) for w, n in zip(window, space, strict=True))
     if window == space:
         return function(grid, valid)
-    ramp = _ramp(window, grid.device)
+    ramp = border_ramp(window, grid.device)
     total: Tensor | None = None
     weight = torch.zeros(space, device=grid.device)
-    for origin in product(*(_starts(n, w, s) for n, w, s in zip(space, window, stride, strict=True))):
+    for origin in product(*(window_starts(n, w, s) for n, w, s in zip(space, window, stride, strict=True))):
         part = (..., *(slice(o, o + w) for o, w in zip(origin, window, strict=True)))
         if valid is not None and not valid[part].any():
             continue
@@ -84,11 +84,12 @@ def average_views(
     return total / (len(scales) * (1 + flip))
 
 
-def _starts(size: int, window: int, stride: int) -> list[int]:
+def window_starts(size: int, window: int, stride: int) -> list[int]:
+    """Where windows begin along an axis: `stride` apart, the last one ending with the axis."""
     return [*range(0, size - window, stride), size - window]
 
 
-def _ramp(window: Window, device: torch.device) -> Tensor:
+def border_ramp(window: Window, device: torch.device) -> Tensor:
     """Distance to the nearer border along each axis, multiplied over the axes; 1 in the middle, never 0."""
     ramp = torch.ones((), device=device)
     for w in window:
