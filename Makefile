@@ -2,6 +2,7 @@
 # second run costs nothing and a changed list fills it again. PYTHON picks the interpreter (3.11 or newer).
 PYTHON ?= python3
 JOBS ?= 2
+TASK ?= segment
 BIN := .venv/bin
 LISTS := pyproject.toml constraints/install.py constraints/installer.txt constraints/torch.txt
 FAST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/parity -n $(JOBS)
@@ -27,7 +28,7 @@ test-all: .venv/.test .venv-peers/.peers
 	OMP_NUM_THREADS=1 .venv-peers/bin/python -m pytest -n $(JOBS) tests/parity
 
 demo: .venv/.core
-	$(BIN)/python examples/demo.py --out runs/demo
+	$(BIN)/python examples/demo.py --task $(TASK) --out runs/demo
 
 bench: .venv-peers/.peers
 	.venv-peers/bin/python benchmarks/compare.py --publish

@@ -214,9 +214,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as place:
         name = Path(options.data).name if options.data else "made"
         options.data = options.data or str(write(Path(place, "made"), options.samples, tuple(options.size)))
-        layout = LAYOUTS[recognise(options.data)](path=options.data).resolved()
+        layout = LAYOUTS[recognise(options.data, "segment")](path=options.data).resolved()
         options.packed = str(pack(layout, Path(place, "packed")).path)
-        bench = Bench(options, layout, LAYOUTS[recognise(options.packed)](path=options.packed))
+        bench = Bench(options, layout, LAYOUTS[recognise(options.packed, "segment")](path=options.packed))
         found = rows(bench, options.times)
         print(f"{name}: {bench.count} samples, {bench.size[0]} x {bench.size[1]}, {options.model}\n{table(found)}")
     if options.publish:

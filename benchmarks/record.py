@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import shlex
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -12,7 +14,9 @@ import torch
 from assessment import Assessment
 from contest import Trained
 
+from swinkit.recipes import Recipe
 from swinkit.recipes.environment import environment
+from swinkit.recipes.plain import to_plain
 
 RESULTS = Path(__file__).parent / "results"
 VERSIONS = ("python", "swinkit", "torch", "numpy")
@@ -64,6 +68,48 @@ def entry(bench: str, own: Mapping[str, Any], control: Mapping[str, Any], comman
         "control_details": dict(control),
         "training": training,
     }
+
+
+def plain_entry(bench: str, metric: str, sides: Mapping[str, Any], recipe: Recipe, command: str) -> dict[str, Any]:
+    """The published figure of a contest whose sides say `name`, `value`, `interval` and `seconds`."""
+    found, own, other = environment(), sides["swin"], sides["control"]
+    plain = to_plain(recipe)
+    return {
+        "bench": bench, "metric": metric, "value": own["value"], "split": "test", "seed": recipe.training.seed,
+        "model": own["name"], "recipe": command, "seconds": own["seconds"],
+        "cores": int(found["cores"]), "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else found["processor"],
+        "versions": {name: found[name] for name in VERSIONS if name in found}, "date": date.today().isoformat(),
+        "interval": own["interval"], "control": other["value"], "details": own, "control_details": other,
+        **{part: plain[part] for part in ("task", "modality", "training")}, "changes": plain["model"]["changes"],
+    }  # fmt: skip
+
+
+def contest_options(about: str | None, *, model: str, out: str, width: int, minutes: str) -> argparse.ArgumentParser:
+    """The options that all contests share."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="the folder of the data set")
+    parser.add_argument("--model", default=model)
+    parser.add_argument("--minutes", type=float, help=f"of training, evaluations included; by default {minutes}")
+    parser.add_argument("--steps", type=int, help="of swinkit's side, instead of --minutes")
+    parser.add_argument("--control-steps", type=int, help="instead of as long as swinkit's side took")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="change the recipe, of both sides")
+    parser.add_argument("--control-set", action="append", default=[], metavar="A.B=C", help="change the control's")
+    parser.add_argument("--no-control", action="store_true", help="train swinkit's side alone, to choose by")
+    parser.add_argument("--width", type=int, default=width, help="of the control's first level")
+    parser.add_argument("--out", default=out, help="folder for both sides; older runs are replaced")
+    parser.add_argument("--publish", action="store_true", help="evaluate the test split, once, and write the result")
+    return parser
+
+
+def contest_command(script: str, options: argparse.Namespace, steps: int) -> str:
+    """What repeats a contest."""
+    words = ["python", f"benchmarks/{script}.py", "--bench", options.bench, "--data", "FOLDER"]
+    words += ["--model", options.model, "--seed", str(options.seed), "--steps", str(steps)]
+    for word in options.set:
+        words += ["--set", word]
+    return shlex.join([*words, *(["--publish"] if options.publish else [])])
 
 
 def publish(found: Mapping[str, Any]) -> Path:

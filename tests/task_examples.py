@@ -10,13 +10,30 @@ import torch
 
 from swinkit.backbone import Convolutions, SwinConfig
 from swinkit.models import Model
-from swinkit.tasks import TASKS
+from swinkit.tasks import TASKS, Classify, Segment, Several
 from swinkit.types import Batch, Record, Sample
+
+
+def example(name: str, rank: int) -> tuple[Any, Batch]:
+    """The task's own example; `several` knows no task and is handed two here."""
+    return shared(rank) if name == "several" else TASKS[name].example(rank)
+
+
+def shared(rank: int) -> tuple[Several, Batch]:
+    """Two tasks and three samples, one of which has a target for both."""
+    space = ({1: 32, 2: 16, 3: 8}[rank],) * rank
+    masks = torch.zeros(2, *space, dtype=torch.int64)
+    masks[0, ..., : space[0] // 2] = 1
+    target = {"map": (torch.tensor([0, 1]), masks), "kind": (torch.tensor([1, 2]), torch.tensor([1, 0]))}
+    tasks = {"map": Segment(classes=("rest", "half")), "kind": Classify(classes=("a", "b"))}
+    grid = torch.randn(3, 3, *space, generator=torch.Generator().manual_seed(0))
+    batch = Batch(grid=grid, target=target, ids=("one", "both", "other"), sizes=(space,) * 3)
+    return Several(tasks=tasks, weights={"map": 1.0, "kind": 0.5}), batch
 
 
 def smallest(name: str, rank: int, **changes: Any) -> tuple[Any, Batch, Model]:
     """The task's own example and a model with two shifted stages for it."""
-    task, batch = TASKS[name].example(rank)
+    task, batch = example(name, rank)
     settings: dict[str, Any] = dict(
         stem=Convolutions(size=(2,) * rank, channels=batch.grid.shape[1]),
         width=16,
@@ -30,16 +47,7 @@ def smallest(name: str, rank: int, **changes: Any) -> tuple[Any, Batch, Model]:
 
 def singles(batch: Batch) -> list[Batch]:
     """The same samples, one a batch."""
-    return [
-        Batch(
-            grid=batch.grid[i : i + 1],
-            valid=None if batch.valid is None else batch.valid[i : i + 1],
-            target=batch.target[i : i + 1],
-            ids=batch.ids[i : i + 1],
-            sizes=batch.sizes[i : i + 1],
-        )
-        for i in range(len(batch.grid))
-    ]
+    return [batch.chosen([index]) for index in range(len(batch.grid))]
 
 
 class Learnt:
@@ -71,15 +79,7 @@ class AsIs:
         return sample
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
-        parts = singles(self.batch)
-        rows = [parts[self.batch.ids.index(sample.id)] for sample in samples]
-        return Batch(
-            grid=torch.cat([row.grid for row in rows]),
-            valid=None if self.batch.valid is None else torch.cat([row.valid for row in rows]),
-            target=torch.cat([row.target for row in rows]),
-            ids=tuple(row.ids[0] for row in rows),
-            sizes=tuple(row.sizes[0] for row in rows),
-        )
+        return self.batch.chosen([self.batch.ids.index(sample.id) for sample in samples])
 
     def draw(self, sample: Sample, prediction: Any) -> np.ndarray:
         raise NotImplementedError("nobody looks at these")

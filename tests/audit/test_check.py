@@ -53,7 +53,7 @@ def test_good_data_has_no_problems_and_exact_counts(root):
     result = check(splits, Image(), progress=lambda done, total: seen.append((done, total)))
     assert result.ok and not result.problems and seen == [(done, 18) for done in range(1, 19)]
     masks = np.stack([np.asarray(Pillow.open(path)) for path in (root / "train/labels").iterdir()])
-    assert result.splits["train"].cells == tuple(np.bincount(masks.ravel()).tolist())
+    assert result.splits["train"].counts == tuple(np.bincount(masks.ravel()).tolist())
     assert result.splits["train"].present == (14, 14, 14) and result.splits["val"].sizes == {(20, 30): 4}
     assert result.lines()[0] == "train: 14 samples, 20x30, 3 classes" and result.lines()[-1] == "0 errors, 0 warnings"
 

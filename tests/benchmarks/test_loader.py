@@ -46,7 +46,7 @@ def test_every_part_is_measured_and_published_once_a_data_set(script, tmp_path, 
 
 def test_made_pictures_are_a_data_set_and_a_folder_is_taken(script, tmp_path):
     folder = script.write(tmp_path / "made", 3, (20, 30))
-    layout = script.LAYOUTS[script.recognise(folder)](path=str(folder)).resolved()
+    layout = script.LAYOUTS[script.recognise(folder, "segment")](path=str(folder)).resolved()
     assert len(layout.open("train")) == 3 and len(layout.classes) == script.CLASSES
     assert {path.suffix for path in (folder / "train" / "images").iterdir()} == {".jpg", ".png"}
     sample = script.MODALITIES["image"]().read(layout.open("train")[1])

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import math
 import pickle
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
-from task_examples import AsIs, Learnt, singles, smallest
+from task_examples import AsIs, Learnt, example, singles, smallest
 
 from swinkit.engine import Loader, State, Training, evaluate, fit
 from swinkit.files import ConfigError
+from swinkit.recipes.plain import part, plain_part
 from swinkit.tasks import TASKS, find
 
-CASES = [(name, rank) for name in TASKS for rank in (1, 2, 3)]
+CASES = [(name, rank) for name in TASKS for rank in getattr(TASKS[name], "ranks", (1, 2, 3))]
 case = pytest.mark.parametrize("name, rank", CASES)
 
 
@@ -25,19 +28,32 @@ def total(losses: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
     return torch.stack([value / weight.clamp_min(1) for value, weight in losses.values()]).sum()
 
 
+def assert_near(one: Any, other: Any) -> None:
+    """Equal, but for the last digits of fractions: alone a sample is computed in another order than in a batch."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        one, other = list(one.values()), list(other.values())
+    if isinstance(one, list):
+        assert len(one) == len(other)
+        for pair in zip(one, other, strict=True):
+            assert_near(*pair)
+    else:
+        assert one == (pytest.approx(other, rel=1e-5) if isinstance(other, float) else other)
+
+
 @case
 def test_a_task_learns_one_batch_saves_loads_and_predicts(name: str, rank: int, tmp_path: Path) -> None:
     task, batch, model = smallest(name, rank)
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.0)
     model.train()
     curve = []
-    for _ in range(150):
+    for _ in range(300):
         loss = total(task.losses(model, batch))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         curve.append(loss.item())
-        if curve[-1] < 0.02:
+        if curve[-1] < 0.04:
             break
     assert curve[-1] < 0.05 < curve[0], curve[:: max(1, len(curve) // 10)]
 
@@ -51,24 +67,24 @@ def test_a_task_learns_one_batch_saves_loads_and_predicts(name: str, rank: int, 
 
     metrics = task.metrics()
     metrics.update(after, batch)
-    assert metrics.result()[metrics.main] > 0.95
+    assert metrics.result()[metrics.main] > 0.9
 
 
 @case
 def test_the_engine_trains_it(name: str, rank: int) -> None:
     """The same loop for every rank and task; samples and their collation are all that differs."""
     task, batch, model = smallest(name, rank)
-    training = Training(steps=150, batch=len(batch.grid), rate=3e-3, weight_decay=0.0, schedule="constant", workers=0)
+    training = Training(steps=300, batch=len(batch.grid), rate=3e-3, weight_decay=0.0, schedule="constant", workers=0)
     state = State(model, training, samples=len(batch.grid))
     loader = Loader(dataset=Learnt(batch), modality=AsIs(batch), batch=training.batch)
     losses = []
     for step in fit(model, task, loader, state):
         losses.append(step.loss)
-        if step.loss < 0.02:
+        if step.loss < 0.04:
             break
     assert losses[-1] < 0.05 < losses[0], losses[:: max(1, len(losses) // 10)]
     metrics = evaluate(model, task, loader, device=state.device)
-    assert metrics.result()[metrics.main] > 0.95
+    assert metrics.result()[metrics.main] > 0.9
 
 
 @case
@@ -79,7 +95,9 @@ def test_losses_are_sums_that_do_not_depend_on_how_a_batch_is_split(name: str, r
     parts = [task.losses(model, one) for one in singles(batch)]
     assert all(value.ndim == weight.ndim == 0 and not weight.requires_grad for value, weight in whole.values())
     for key, pair in whole.items():
-        torch.testing.assert_close(pair, tuple(sum(p[key][i] for p in parts) for i in (0, 1)), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            pair, tuple(sum(p[key][i] for p in parts if key in p) for i in (0, 1)), rtol=1e-4, atol=1e-4
+        )
 
 
 @case
@@ -93,9 +111,10 @@ def test_figures_do_not_depend_on_how_samples_are_split(name: str, rank: int) ->
             part = task.metrics()
             part.update(task.predict(model, one), one)
             merged.merge(pickle.loads(pickle.dumps(part)))
-    assert merged.result() == whole.result() and merged.details() == whole.details()
+    assert_near(merged.result(), whole.result())
+    assert_near(merged.details(), whole.details())
     assert whole.main in whole.result()
-    assert all(0 <= value <= 1 for value in whole.result().values())
+    assert all(0 <= value <= (math.inf if name.endswith("_px") else 1) for name, value in whole.result().items())
     assert task.metrics().result() == {}
 
 
@@ -112,12 +131,12 @@ def test_prediction_changes_neither_model_nor_batch(name: str, rank: int) -> Non
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_is_plain_frozen_data(name: str) -> None:
-    task, _ = TASKS[name].example(2)
+    task, _ = example(name, 2)
     assert is_dataclass(task) and type(task) is TASKS[name]
     with pytest.raises(FrozenInstanceError):
         setattr(task, fields(task)[0].name, None)
-    adapter = TypeAdapter(TASKS[name])
-    assert adapter.validate_json(adapter.dump_json(task)) == task
+    plain = json.loads(json.dumps(plain_part("task", task)))
+    assert plain["kind"] == name and part("task", plain) == task
 
 
 def test_an_unknown_task_is_named_with_the_nearest_one() -> None:

@@ -22,7 +22,7 @@ def test() -> DigitScenesSplit:
 
 def test_the_splits_have_their_sizes_and_classes():
     layout = DigitScenes()
-    assert recognise("digit_scenes") == "digit_scenes"
+    assert recognise("digit_scenes", "segment") == "digit_scenes"
     assert [len(layout.open(name)) for name in layout.splits()] == [4000, 400, 400]
     assert layout.open("val").classes == CLASSES == ("background", *map(str, range(10)))
 

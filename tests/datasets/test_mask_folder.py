@@ -45,7 +45,7 @@ def test_every_layout_is_found(tmp_path, lay, train, val, masks):
     for split in (train, val):
         write(tmp_path, LAYS[lay].replace("{split}", split), range(3), masks)
     layout = MaskFolder(path=str(tmp_path))
-    assert recognise(tmp_path) == "mask_folder" and LAYOUTS["mask_folder"] is MaskFolder
+    assert recognise(tmp_path, "segment") == "mask_folder" and LAYOUTS["mask_folder"] is MaskFolder
     assert layout.splits() == ("train", "val")
     assert len(layout.open("training")) == len(layout.open("valid")) == 3
     with pytest.raises(DataError, match="has no test split, only train, val"):
@@ -183,7 +183,7 @@ def test_a_wrong_folder_says_what_was_looked_for(tmp_path):
         (__file__, "is a file"),
     ):
         with pytest.raises(DataError, match=came) as caught:
-            recognise(path)
+            recognise(path, "segment")
         assert "<split>/images beside <split>/labels" in str(caught.value) and "\n" not in str(caught.value)
         with pytest.raises(DataError, match="looked for"):
             MaskFolder(path=str(path)).open("train")

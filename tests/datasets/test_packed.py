@@ -58,7 +58,7 @@ def quiet(_: str) -> None:
 
 
 def test_a_packed_folder_is_recognised(packed):
-    assert recognise(packed.path) == "packed" and LAYOUTS["packed"] is Packed
+    assert recognise(packed.path, "segment") == "packed" and LAYOUTS["packed"] is Packed
 
 
 def test_every_split_reads_the_same(loose, packed):
@@ -179,7 +179,10 @@ def test_a_check_finds_the_same_and_names_the_damaged_member(loose, tmp_path):
 def test_a_model_answers_on_packed_data_as_on_the_files(loose, packed, tmp_path):
     recipe = sk.recipes.segment(loose.path, changes=TINY)
     predictor = Predictor(recipe, make_model(recipe).eval(), torch.device("cpu"))
-    own, other = evaluate(predictor, "test"), evaluate(predictor, "test", layout=other_layout(recipe.data, packed.path))
+    own, other = (
+        evaluate(predictor, "test"),
+        evaluate(predictor, "test", layout=other_layout(recipe.data, packed.path, "segment")),
+    )
     assert own.figures == other.figures and own.scores == other.scores
     done = predict_files(predictor, [packed.path], tmp_path / "out")
     assert len(done.predictions) == 16 and not done.problems

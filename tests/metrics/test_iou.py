@@ -55,7 +55,7 @@ def test_a_class_that_occurs_nowhere_is_left_out_and_one_only_predicted_counts_a
     assert result["iou/tree"] == 0 and "iou/car" not in result
     assert result["miou"] == pytest.approx((1 + 0.5 + 0) / 3)
     assert result["mean_accuracy"] == pytest.approx((1 + 0.5) / 2)
-    assert metrics.details()["per_class"][3] == {"name": "car", "iou": None, "accuracy": None, "cells": 0, "share": 0.0}
+    assert metrics.details()["per_class"][3] == {"name": "car", "iou": None, "accuracy": None, "count": 0}
 
 
 def test_nothing_counted_gives_no_figures() -> None:
@@ -110,6 +110,5 @@ def test_details_are_plain_and_add_up() -> None:
     metrics = MeanIou(NAMES)
     metrics.update(predictions, batch(targets))
     details = json.loads(json.dumps(metrics.details()))
-    cells = [row["cells"] for row in details["per_class"]]
+    cells = [row["count"] for row in details["per_class"]]
     assert cells == np.array(details["confusion"]).sum(1).tolist()
-    assert sum(row["share"] for row in details["per_class"]) == pytest.approx(1)

@@ -150,10 +150,10 @@ def test_drawings_have_the_original_size():
     view = image.standard(sample(image))
     drawn = image.draw(view, LabelMap(id="a", labels=torch.from_numpy(MASK.astype(np.int64))))
     assert drawn.shape == (24, 40, 3) and drawn.dtype == np.uint8
-    np.testing.assert_array_equal(drawn, image.draw_target(view))
+    np.testing.assert_array_equal(drawn, image.draw_target(view, ()))
     assert picture_of(view).shape == (24, 40, 3)
     grey = Image(channels=1)
-    np.testing.assert_array_equal(grey.draw_target(sample(grey, mask=None)), picture_of(sample(grey)))
+    np.testing.assert_array_equal(grey.draw_target(sample(grey, mask=None), ()), picture_of(sample(grey)))
 
 
 @pytest.mark.parametrize(

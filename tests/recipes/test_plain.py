@@ -30,7 +30,13 @@ def test_plain_values_are_json(recipe):
     plain = to_plain(recipe)
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert plain["task"]["kind"] == "segment"
-    assert plain["data"] == {"kind": "digit_scenes", "path": "digit_scenes", "seed": 0, "counts": [8, 4, 4]}
+    assert plain["data"] == {
+        "kind": "digit_scenes",
+        "path": "digit_scenes",
+        "seed": 0,
+        "counts": [8, 4, 4],
+        "target": "mask",
+    }
 
 
 @pytest.mark.parametrize(
@@ -41,7 +47,7 @@ def test_plain_values_are_json(recipe):
         ("trainig.rate=1", "trainig: no such setting: did you mean 'training'?"),
         ("task.kind=segmnt", "task.kind: no task 'segmnt': did you mean 'segment'?"),
         ("task.decoder=fnp", "task.decoder"),
-        ("data.kind=coco", "data.kind: no data 'coco'"),
+        ("data.kind=cocoa", "data.kind: no data 'cocoa'"),
         ("modality.kind=imge", "did you mean 'image'?"),
         ("model.name=swin_tt", "model: no model 'swin_tt': did you mean 'swin_t'?"),
         ("model.changes.depth=[1]", "did you mean 'depths'?"),

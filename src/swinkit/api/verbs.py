@@ -14,6 +14,7 @@ from swinkit.models import Model
 from swinkit.recipes.evaluation import Evaluation
 from swinkit.recipes.folder import RunFolder
 from swinkit.recipes.layouts import other_layout
+from swinkit.recipes.plain import kind_name
 from swinkit.recipes.predicting import find_inputs
 from swinkit.recipes.predictor import Predictor, Result, load_run
 from swinkit.recipes.runs import Run
@@ -84,7 +85,7 @@ def evaluate(
         ConfigError, DataError, CheckpointError: one sentence that names the value or the file.
     """
     run = _run(run)
-    layout = None if data is None else other_layout(run.recipe.data, data)
+    layout = None if data is None else other_layout(run.recipe.data, data, kind_name("task", run.recipe.task))
     return run.evaluate(split, layout=layout, progress=progress)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -16,10 +17,11 @@ from swinkit.audit.findings import Audit, Level, Problem, SplitSummary
 from swinkit.files import DataError
 from swinkit.files.masks import IGNORE
 from swinkit.files.pictures import kind
-from swinkit.types import Dataset, Modality, Record, Sample
+from swinkit.types import Dataset, Modality, Objects, Record, Sample
 
 THREADS = 4  # decoding leaves Python's lock
 DARK = 32
+_NONE = {"labelled cells": "no pixel", "samples": "no sample", "things": "no box"}
 
 
 _Found = tuple[Level, str | None, str, str]
@@ -34,8 +36,10 @@ class _Look:
     found: tuple[_Found, ...] = ()
     space: tuple[int, ...] = ()
     digest: bytes = b""
-    cells: np.ndarray | None = None
-    """How many cells each index 0..255 has; None: unlabelled or unreadable."""
+    counts: np.ndarray | None = None
+    """How many cells, samples or things each class index has; None: unlabelled or unreadable."""
+    ignored: int = 0
+    unit: str = ""
 
 
 def check(
@@ -62,7 +66,7 @@ def check(
     for name, dataset in splits.items():
         problems += _unusable(name, dataset) + [_problem(name, *found) for look in looks[name] for found in look.found]
         summaries[name], beyond = _summary(looks[name], dataset.classes)
-        problems += [_problem(name, "error", "mask", message, file) for file, message in beyond]
+        problems += [_problem(name, "error", "class", message, file) for file, message in beyond]
     problems += _equal_inputs(looks) + _rare_classes(summaries)
     notes = [note for dataset in splits.values() for note in getattr(dataset, "notes", ())]
     unique = {
@@ -73,7 +77,7 @@ def check(
 
 def _looks(dataset: Dataset, modality: Modality) -> Iterator[_Look]:
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        yield from pool.map(lambda index: _look(dataset[index], modality), range(len(dataset)))
+        yield from pool.map(lambda index: _look(dataset, index, modality), range(len(dataset)))
 
 
 def _unusable(split: str, dataset: Dataset) -> list[Problem]:
@@ -85,20 +89,43 @@ def _problem(split: str, level: Level, field: str | None, message: str, file: st
     return Problem(level=level, split=split, file=file, field=field, message=message)
 
 
-def _look(record: Record, modality: Modality) -> _Look:
+def _look(dataset: Dataset, index: int, modality: Modality) -> _Look:
+    try:
+        record = dataset[index]
+    except DataError as error:
+        return _Look(file=str(error.path), found=(("error", error.field, error.what, str(error.path)),))
     file = str(record.source) if isinstance(record.source, Path) else record.id
     try:
         sample = modality.read(record)
         problems = _remarks(record, sample, file)
     except DataError as error:
         return _Look(file=file, found=(("error", error.field, error.what, str(error.path)),))
-    cells = None
-    if isinstance(sample.target, Tensor):
-        cells = np.bincount(sample.target.numpy().ravel(), minlength=IGNORE + 1)
-        if cells[IGNORE] == cells.sum():
-            mask = str(getattr(record.target, "path", file))
-            problems.append(("error", "mask", "every pixel is ignored: nothing can be learned from it", mask))
-    return _Look(file=file, found=tuple(problems), space=tuple(sample.size), digest=_digest(sample), cells=cells)
+    counts, ignored, unit = _counted(sample.target)
+    if unit == "labelled cells" and not counts.any():
+        mask = str(getattr(record.target, "path", file))
+        problems.append(("error", "mask", "every pixel is ignored: nothing can be learned from it", mask))
+    return _Look(
+        file=file,
+        found=tuple(problems),
+        space=tuple(sample.size),
+        digest=_digest(sample),
+        counts=counts if unit else None,
+        ignored=ignored,
+        unit=unit,
+    )
+
+
+def _counted(target: Any) -> tuple[np.ndarray, int, str]:
+    """How often each class index is there, how much is ignored, and what was counted (nothing: no target)."""
+    if isinstance(target, Objects):
+        return np.bincount(target.labels[~target.crowd].numpy()), int(target.crowd.sum()), "things"
+    if not isinstance(target, Tensor):
+        return np.zeros(0, np.int64), 0, ""
+    if target.ndim == 0:
+        return np.bincount(target.numpy().ravel()), 0, "samples"
+    counts = np.bincount(target.numpy().ravel(), minlength=IGNORE + 1)
+    ignored, counts[IGNORE] = int(counts[IGNORE]), 0
+    return counts, ignored, "labelled cells"
 
 
 def _remarks(record: Record, sample: Sample, file: str) -> list[_Found]:
@@ -122,23 +149,25 @@ def _digest(sample: Sample) -> bytes:
 def _summary(looks: list[_Look], classes: tuple[str, ...]) -> tuple[SplitSummary, list[tuple[str, str]]]:
     """The split's figures, and samples with an index that no class has."""
     count = len(classes)
-    cells, present, ignored = np.zeros(count, np.int64), np.zeros(count, np.int64), 0
+    counts, present, ignored, unit = np.zeros(count, np.int64), np.zeros(count, np.int64), 0, "labelled cells"
     wrong: list[tuple[str, str]] = []
     for look in looks:
-        if look.cells is None:
+        if look.counts is None:
             continue
-        cells += look.cells[:count]
-        present += look.cells[:count] > 0
-        ignored += int(look.cells[IGNORE])
-        if beyond := np.flatnonzero(look.cells[count:IGNORE]).tolist():
+        known = look.counts[:count]
+        counts[: len(known)] += known
+        present[: len(known)] += known > 0
+        ignored, unit = ignored + look.ignored, look.unit
+        if beyond := np.flatnonzero(look.counts[count:]).tolist():
             wrong.append((look.file, f"class index {beyond[0] + count}, but there are {count} classes"))
     summary = SplitSummary(
         samples=sum(bool(look.space) for look in looks),
         sizes=dict(Counter(look.space for look in looks if look.space)),
         classes=classes,
-        cells=tuple(cells.tolist()),
+        counts=tuple(counts.tolist()),
         present=tuple(present.tolist()),
         ignored=ignored,
+        unit=unit,
     )
     return summary, wrong
 
@@ -164,17 +193,18 @@ def _equal_inputs(looks: Mapping[str, list[_Look]]) -> list[Problem]:
 
 def _rare_classes(summaries: Mapping[str, SplitSummary]) -> list[Problem]:
     train = summaries.get("train")
-    if train is None or not train.samples or not sum(train.cells):
+    if train is None or not train.samples or not sum(train.counts):
         return []
     found: list[Problem] = []
     for index, name in enumerate(train.classes):
-        if train.cells[index] == 0:
+        if train.counts[index] == 0:
             others = [
-                split for split, summary in summaries.items() if index < len(summary.cells) and summary.cells[index]
+                split for split, summary in summaries.items() if index < len(summary.counts) and summary.counts[index]
             ]
-            text = f"no pixel of train has it{f', though {others[0]} has some' if others else ''}: it cannot be learned"
+            though = f", though {others[0]} has some" if others else ""
+            text = f"{_NONE[train.unit]} of train has it{though}: it cannot be learned"
             found.append(_problem("train", "warning", name, text, "classes"))
-    if np.count_nonzero(train.cells) == 1:
+    if np.count_nonzero(train.counts) == 1 and train.unit != "things":
         text = "train shows a single class: every answer is right"
         found.append(_problem("train", "warning", None, text, "classes"))
     return found

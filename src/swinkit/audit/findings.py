@@ -32,27 +32,33 @@ class SplitSummary:
     sizes: dict[tuple[int, ...], int]
     """Space of the inputs -> how many have it."""
     classes: tuple[str, ...]
-    cells: tuple[int, ...]
-    """Labelled cells (pixels) of each class."""
+    counts: tuple[int, ...]
+    """Of each class: labelled cells (pixels), samples or things, see `unit`."""
     present: tuple[int, ...]
     """Samples in which each class occurs."""
     ignored: int
-    """Cells that count nowhere."""
+    """Cells (or things) that count nowhere."""
+    unit: str = "labelled cells"
+    """What is counted."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; shares are of the labelled cells."""
-        total = max(sum(self.cells), 1)
+        total = max(sum(self.counts), 1)
         spaces = sorted(self.sizes)
         return {
             "samples": self.samples,
             "sizes": [{"size": list(space), "samples": self.sizes[space]} for space in spaces[:20]],
             "different_sizes": len(spaces),
-            "ignored": self.ignored / max(self.ignored + sum(self.cells), 1),
+            "unit": self.unit,
+            "ignored": self.ignored / max(self.ignored + sum(self.counts), 1),
             "classes": {
-                name: {"share": cells / total, "cells": cells, "samples": present}
-                for name, cells, present in zip(self.classes, self.cells, self.present, strict=True)
+                name: {"share": count / total, "count": count, "samples": present}
+                for name, count, present in zip(self.classes, self.counts, self.present, strict=True)
             },
         }
+
+    def _spread(self, samples: int) -> str:
+        return "" if self.unit == "samples" else f", in {samples} samples"
 
     def lines(self, name: str) -> list[str]:
         """A heading, then one line a class."""
@@ -61,7 +67,7 @@ class SplitSummary:
         content = self.to_json()
         head = f"{name}: {self.samples} samples, {sizes or 'no size'}, {len(self.classes)} classes"
         rows = [
-            f"  {label:<20.20} {row['share']:7.2%} of the labelled cells, in {row['samples']} samples"
+            f"  {label:<20.20} {row['share']:7.2%} of the {self.unit}{self._spread(row['samples'])}"
             for label, row in content["classes"].items()
         ]
         return [head + (f", {content['ignored']:.1%} ignored" if self.ignored else ""), *rows]

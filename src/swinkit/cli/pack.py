@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
 
     said = merged({"data": {"path": options.data}}, parse_settings(options.set))
     check_names(said, ["data"])
-    layout = find_layout(said["data"], say=note).resolved()
+    layout = find_layout(said["data"], "segment", say=note).resolved()
     with Counting("packing") as counting:
         packed = pack(layout, options.out, archive_bytes=options.archive_mib << 20, progress=counting)
     splits = {name: len(packed.open(name)) for name in packed.splits()}

@@ -16,17 +16,20 @@ from swinkit.cli.output import Counting, document, note
 class Options:
     """Apply a run, with its best weights, to files.
 
-    For every input DIR gets NAME.png, an index picture (pixel = class index), and NAME-overlay.png to look at;
-    predictions.json lists them all. A file that cannot be read is reported and the others are done; the exit code is 2
-    then.
+    predictions.json lists all answers, and every picture has NAME-overlay.png to look at. Beside them stand index
+    pictures NAME.png (segment: pixel = class index), predictions.csv (classify), predictions-coco.json (detect, pose),
+    and for a film NAME-overlay.mp4 and NAME.jsonl. A file that cannot be read is reported and the others are done;
+    the exit code is 2 then.
     """
 
     run: Annotated[Positional[str], shown("RUN")]
     """the run folder"""
     inputs: Annotated[Positional[tuple[str, ...]], shown("INPUT...")]
-    """files, folders (their files of a known kind) and patterns like 'photos/*.jpg'"""
+    """files, folders (their files of a known kind), patterns like 'photos/*.jpg', films and cameras (camera:0)"""
     out: Annotated[str, shown("DIR")]
     """where the predictions go"""
+    track: bool = False
+    """in films, follow what is found: every thing keeps its number and its box is smoothed"""
     overwrite: bool = False
     """replace files that --out holds already"""
     json: bool = False
@@ -37,9 +40,17 @@ def run(arguments: Sequence[str]) -> int:
     """Write the predictions; 2 where an input could not be used."""
     options = parse(Options, "predict", arguments)
     from swinkit.recipes.predicting import predict_files
+    from swinkit.recipes.tracking import Tracking
 
     with Counting("predicting") as counting:
-        done = predict_files(options.run, options.inputs, options.out, overwrite=options.overwrite, progress=counting)
+        done = predict_files(
+            options.run,
+            options.inputs,
+            options.out,
+            overwrite=options.overwrite,
+            tracking=Tracking() if options.track else None,
+            progress=counting,
+        )
     for problem in done.problems:
         note(f"swinkit: {problem}")
     if options.json:

@@ -1,28 +1,56 @@
 """Where labelled examples come from. A new layout is one file here and one line in the table.
 
 A layout is a frozen dataclass (the data part of a recipe) with `recognises(path)`, `splits()`, `resolved()` and
-`open(split)`. What `open` returns is a `types.Dataset` that may also say `ids` (the file's id of each class), `notes`
-(what the user should be told) and `problems` (entries left out by `open(split, strict=False)`).
+`open(split)`; `serves` names the tasks that learn from it. What `open` returns is a `types.Dataset` that may also say
+`ids` (the file's id of each class), `notes` (what the user should be told) and `problems` (entries left out by
+`open(split, strict=False)`).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from swinkit.datasets.class_folder import ClassFolder
+from swinkit.datasets.class_table import ClassTable
+from swinkit.datasets.coco import Coco
+from swinkit.datasets.coco_keypoints import CocoKeypoints
 from swinkit.datasets.digit_scenes import DigitScenes
+from swinkit.datasets.idx import Idx
+from swinkit.datasets.interleaved import Interleaved
 from swinkit.datasets.mask_folder import MaskFolder
 from swinkit.datasets.packed import Packed, pack
+from swinkit.datasets.parquet import Parquet
+from swinkit.datasets.voc import Voc
+from swinkit.datasets.yolo import Yolo
 from swinkit.files import DataError
 
-LAYOUTS = {"mask_folder": MaskFolder, "packed": Packed, "digit_scenes": DigitScenes}
+LAYOUTS = {
+    "mask_folder": MaskFolder,
+    "packed": Packed,
+    "digit_scenes": DigitScenes,
+    "coco": Coco,
+    "coco_keypoints": CocoKeypoints,
+    "voc": Voc,
+    "yolo": Yolo,
+    "idx": Idx,
+    "parquet": Parquet,
+    "class_table": ClassTable,
+    "class_folder": ClassFolder,
+    "interleaved": Interleaved,
+}
 
 
-def recognise(path: Path | str) -> str:
-    """The key in LAYOUTS of what lies at `path`. Raises DataError that lists what was looked for."""
-    for name, layout in LAYOUTS.items():
+def recognise(path: Path | str, task: str) -> str:
+    """The key in LAYOUTS of what lies at `path`, of those that a task learns from.
+
+    Raises:
+        DataError: nothing of these; lists what was looked for.
+    """
+    known = {name: layout for name, layout in LAYOUTS.items() if task in layout.serves} or LAYOUTS  # a stranger's task
+    for name, layout in known.items():
         if layout.recognises(path):
             return name
-    wanted = "; ".join(f"{name}: {layout.looks_for}" for name, layout in LAYOUTS.items())
+    wanted = "; ".join(f"{name}: {layout.looks_for}" for name, layout in known.items())
     exists = Path(path).exists()
     came = (
         "is a file, not a folder" if Path(path).is_file() else "holds no known layout" if exists else "does not exist"
@@ -30,4 +58,20 @@ def recognise(path: Path | str) -> str:
     raise DataError(path, f"{came}; looked for {wanted}")
 
 
-__all__ = ["LAYOUTS", "DigitScenes", "MaskFolder", "Packed", "pack", "recognise"]
+__all__ = [
+    "LAYOUTS",
+    "ClassFolder",
+    "ClassTable",
+    "Coco",
+    "CocoKeypoints",
+    "DigitScenes",
+    "Idx",
+    "Interleaved",
+    "MaskFolder",
+    "Packed",
+    "Parquet",
+    "Voc",
+    "Yolo",
+    "pack",
+    "recognise",
+]

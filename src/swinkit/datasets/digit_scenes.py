@@ -22,13 +22,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
+import torch
 
 from swinkit.files import ConfigError
-from swinkit.types import Record
+from swinkit.types import Objects, Record
 
 SIDE = 64
 CROPS = (128, 256)
@@ -38,7 +39,9 @@ CHANNELS = (140, 255)
 COVERED = 0.2
 KEPT = 8192
 """Records that stay in memory once they are drawn: 16 KB each."""
+LEAST, MOST = 2, 4  # digits in a scene
 CLASSES = ("background", *"0123456789")
+_NAMES = {"mask": CLASSES, "count": ("two", "three", "four"), "all": ()}
 _SPLITS = {"train": (0.0, 0.7), "val": (0.7, 0.8), "test": (0.8, 1.0)}  # shares of the handwritten digits
 _LEFT = 0.7
 
@@ -58,6 +61,24 @@ class Scene:
     labels: np.ndarray
     """[n] int64: the digits, in the order they were laid down."""
 
+    def target(self, kind: str) -> Any:
+        """What `DigitScenes.target` asks for."""
+        if kind == "all":
+            return {"segment": self.mask, "detect": self.target("boxes"), "classify": self.target("count")}
+        if kind in ("mask", "count"):
+            return self.mask if kind == "mask" else len(self.labels) - LEAST
+        return self.objects(masks=kind == "instances")
+
+    def objects(self, *, masks: bool) -> Objects:
+        """The digits as things to find, with their masks where they are asked for."""
+        seen = self.instances == np.arange(1, len(self.labels) + 1)[:, None, None]
+        return Objects(
+            boxes=torch.from_numpy(self.boxes),
+            labels=torch.from_numpy(self.labels),
+            crowd=torch.zeros(len(self.labels), dtype=torch.bool),
+            masks=torch.from_numpy(seen) if masks else None,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigitScenes:
@@ -68,7 +89,11 @@ class DigitScenes:
     seed: int = 0
     counts: tuple[int, int, int] = (4000, 400, 400)
     """How many scenes train, val and test have."""
+    target: Literal["mask", "boxes", "instances", "count", "all"] = "mask"
+    """What is to be learnt: a class for every pixel, the boxes of the digits, their masks with them, how many there
+    are, or mask, boxes and number as the targets of three tasks: segment, detect, classify."""
 
+    serves: ClassVar[tuple[str, ...]] = ("segment", "classify", "detect", "several")
     looks_for: ClassVar[str] = "the word digit_scenes (made on the spot)"
 
     def __post_init__(self) -> None:
@@ -91,7 +116,7 @@ class DigitScenes:
         return self
 
     def open(self, split: str = "train", *, strict: bool = True) -> DigitScenesSplit:
-        """One split; a record's target is the mask."""
+        """One split; a record's target is what `target` says."""
         if split not in _SPLITS:
             raise ConfigError(f"no split {split!r}: there are {', '.join(_SPLITS)}")
         return DigitScenesSplit(self, split)
@@ -100,14 +125,15 @@ class DigitScenes:
 class DigitScenesSplit:
     """One split of the digit scenes, drawn when they are first asked for (about a millisecond each) and kept."""
 
-    classes = CLASSES
-    ids = tuple(range(len(CLASSES)))
     problems: tuple[()] = ()
     notes: tuple[()] = ()
 
     def __init__(self, layout: DigitScenes, split: str) -> None:
         self._place = list(_SPLITS).index(split)
         self._split, self._seed, self._count = split, layout.seed, layout.counts[self._place]
+        self._target = layout.target
+        self.classes = _NAMES.get(layout.target, CLASSES[1:])
+        self.ids = tuple(range(len(self.classes)))
         self.digits = dealt(split)
         """Which of scikit-learn's 1797 digits this split uses."""
         self._ink, self._values = _handwritten(self.digits)
@@ -123,7 +149,8 @@ class DigitScenesSplit:
             scene = self.scene(index)
             for array in (scene.picture, scene.mask):
                 array.setflags(write=False)  # others will get the same ones
-            record = Record(id=f"{self._split}-{index:05d}", source=scene.picture, target=scene.mask)
+            name = f"{self._split}-{index:05d}"
+            record = Record(id=name, source=scene.picture, target=scene.target(self._target))
             if len(self._records) >= KEPT:
                 return record
             self._records[index] = record
@@ -164,7 +191,7 @@ class DigitScenesSplit:
         """Opacity, top, left and index of 2 to 4 digits. The number is drawn first and kept: a crowded draw starts
         over.
         """
-        wanted = int(rng.integers(2, 5))
+        wanted = int(rng.integers(LEAST, MOST + 1))
         while True:
             laid: list[tuple[np.ndarray, int, int, int]] = []
             instances, sizes = np.zeros((SIDE, SIDE), np.uint8), [0]

@@ -10,14 +10,13 @@ from typing import ClassVar
 from swinkit.datasets.mask_classes import Names, names_found, names_in, read_colour_table
 from swinkit.datasets.mask_pairs import (
     LOOKS_FOR,
-    SPLITS,
     Folders,
     Pair,
-    canonical,
     find_pairs,
     find_splits,
     held_out,
 )
+from swinkit.datasets.splits import SPLITS, canonical
 from swinkit.files import ConfigError, DataError
 from swinkit.files.masks import IGNORE, MAX_CLASSES, Colour, IdTable, MaskFile
 from swinkit.types import Record
@@ -46,6 +45,7 @@ class MaskFolder:
     holdout: float = 0.1
     """The share of train to validate on where there is no validation split."""
 
+    serves: ClassVar[tuple[str, ...]] = ("segment",)
     looks_for: ClassVar[str] = LOOKS_FOR
 
     def __post_init__(self) -> None:
@@ -85,10 +85,7 @@ class MaskFolder:
         """One split. Raises DataError; with `strict=False`, entries that cannot be used are left out and listed
         instead.
         """
-        try:
-            name = canonical(split)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+        name = canonical(split)
         layout = self.resolved(strict=strict)
         pairs, problems, notes = self._pairs(name)
         if problems and strict:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from swinkit.datasets.splits import SPLITS, smallest_hashes
 from swinkit.files import DataError
 from swinkit.files.pictures import PICTURE_SUFFIXES
 
-SPLITS = {"train": ("train", "training"), "val": ("val", "validation", "valid"), "test": ("test", "testing")}
 PICTURES = "images"
 MASKS = ("labels", "masks", "annotations")
 _EITHER = "|".join(MASKS)
@@ -39,14 +38,6 @@ class Pair:
     mask: Path
 
 
-def canonical(split: str) -> str:
-    """train, val or test for any accepted name of a split. Raises ValueError."""
-    for name, aliases in SPLITS.items():
-        if split in aliases:
-            return name
-    raise ValueError(f"no split {split!r}: there are {', '.join(SPLITS)}")
-
-
 def find_splits(root: Path) -> dict[str, Folders]:
     """The splits that lie in `root`, whichever of the layouts it has; a folder without splits is all train."""
     found: dict[str, Folders] = {}
@@ -70,8 +61,8 @@ def find_pairs(folders: Folders) -> tuple[list[Pair], list[DataError], list[str]
     if folders.masks is None:
         where = " or ".join(f"a folder {name}" for name in MASKS)
         raise DataError(folders.pictures, f"has pictures but no masks: {where} is wanted beside it", field="mask")
-    pictures, doubtful_pictures, problems = _by_stem(folders.pictures, "picture")
-    masks, doubtful_masks, more = _by_stem(folders.masks, "mask")
+    pictures, doubtful_pictures, problems = by_stem(folders.pictures, "picture")
+    masks, doubtful_masks, more = by_stem(folders.masks, "mask")
     problems += more
     if not pictures and not problems:
         suffixes = " ".join(sorted(PICTURE_SUFFIXES))
@@ -94,15 +85,10 @@ def find_pairs(folders: Folders) -> tuple[list[Pair], list[DataError], list[str]
 
 def held_out(pairs: list[Pair], share: float) -> set[str]:
     """Ids to validate on where there is no validation split: the smallest hashes, so adding files moves few of them."""
-    count = min(max(1, round(share * len(pairs))), len(pairs) - 1)
-    return set(sorted((pair.id for pair in pairs), key=_hash)[:count])
+    return smallest_hashes([pair.id for pair in pairs], share)
 
 
-def _hash(stem: str) -> bytes:
-    return hashlib.blake2b(stem.encode("utf-8", "surrogateescape"), digest_size=16).digest()
-
-
-def _by_stem(folder: Path, field: str) -> tuple[dict[str, Path], set[str], list[DataError]]:
+def by_stem(folder: Path, field: str) -> tuple[dict[str, Path], set[str], list[DataError]]:
     """Stem (with subfolders, without suffix) -> file, sorted; stems with a problem; the problems.
 
     Hidden files and other kinds of file are passed over.

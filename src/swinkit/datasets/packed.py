@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from swinkit.datasets.mask_pairs import SPLITS, canonical
+from swinkit.datasets.splits import SPLITS, canonical
 from swinkit.files import ConfigError, DataError
 from swinkit.files.masks import IGNORE, IdTable, MaskFile
 from swinkit.files.packed import INDEX, Pack, is_packed, open_pack
@@ -32,6 +32,7 @@ class Packed:
     ignore: tuple[int, ...] = ()
     """Ids that count nowhere, beside those that were ignored when the data was packed."""
 
+    serves: ClassVar[tuple[str, ...]] = ("segment",)
     looks_for: ClassVar[str] = f"{INDEX} beside archives (`swinkit pack` writes them)"
 
     def __post_init__(self) -> None:

@@ -184,8 +184,10 @@ class _Form(NamedTuple):
 
 
 def _form(sample: Sample) -> _Form | None:
-    """None for a sample that cannot be kept: its target is no tensor."""
+    """None for a sample that cannot be kept: its target is no tensor, or it is about a part of its grid."""
     if type(sample) is not Sample or not (sample.target is None or isinstance(sample.target, Tensor)):
+        return None
+    if sample.region is not None or sample.matrix is not None:
         return None
     tensors = _tensors(sample)
     kinds = tuple(map(_narrow, tensors))

@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from swinkit.files.errors import DataError
 from swinkit.files.packed import archive_of, packed_bytes
+from swinkit.files.tars import tar_bytes, tar_of
 
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
@@ -51,15 +52,19 @@ _TURNS = {
 }
 
 
-def read_picture(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "height width 3"]:
+def read_picture(
+    path: Path | str, *, content: bytes | None = None, max_pixels: int = MAX_PIXELS
+) -> UInt8[np.ndarray, "height width 3"]:
     """The picture as it should be seen: [height width 3] uint8 RGB.
 
     The EXIF orientation is applied. 16-bit values are scaled by 255 / 65535 (never cut off), float values by 255
     (they must lie in 0..1), transparency is shown over white, CMYK is converted, of several frames the first is
-    taken. Raises DataError for a file that is missing, empty, no picture, damaged, truncated or larger than
+    taken. `content` are the bytes of the file where they lie elsewhere, say in a table; `path` names them in errors.
+
+    Raises DataError for a file that is missing, empty, no picture, damaged, truncated or larger than
     `max_pixels`.
     """
-    with opened(path, max_pixels=max_pixels) as image:
+    with opened(path, content=content, max_pixels=max_pixels) as image:
         turned = _turned(_loaded(image))
         return _rgb(turned, path)
 
@@ -86,13 +91,20 @@ def kind(path: Path | str) -> tuple[str, bool]:
 
 @contextmanager
 def opened(
-    path: Path | str, *, formats: tuple[str, ...] = PICTURE_FORMATS, max_pixels: int = MAX_PIXELS
+    path: Path | str,
+    *,
+    content: bytes | None = None,
+    formats: tuple[str, ...] = PICTURE_FORMATS,
+    max_pixels: int = MAX_PIXELS,
 ) -> Generator[Image.Image]:
     """Pillow's picture with only the header read; everything that goes wrong inside the block is a DataError about
-    `path`, which may lead into an archive of a packed folder.
+    `path`, which may lead into an archive of a packed folder, or into a plain tar.
     """
     try:
-        with _content(path) as file, Image.open(file, formats=formats) as image:
+        with (
+            _content(path) if content is None else BytesIO(content) as file,
+            Image.open(file, formats=formats) as image,
+        ):
             width, height = image.size
             if width * height > max_pixels:
                 raise DataError(
@@ -138,6 +150,8 @@ def _content(path: Path | str) -> BinaryIO:
     except (FileNotFoundError, NotADirectoryError) as error:
         if (archive := archive_of(path)) is not None:
             return BytesIO(packed_bytes(archive, path))
+        if (tar := tar_of(path)) is not None:
+            return BytesIO(tar_bytes(tar, path))
         raise DataError(path, "is a link to nothing" if os.path.islink(path) else "does not exist") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "bad name"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from swinkit.metrics.accuracy import Accuracy
+from swinkit.metrics.average_precision import AveragePrecision
 from swinkit.metrics.iou import MeanIou
+from swinkit.metrics.keypoints import KeypointError
 
-__all__ = ["MeanIou"]
+__all__ = ["Accuracy", "AveragePrecision", "KeypointError", "MeanIou"]

@@ -48,6 +48,12 @@ class MeanIou:
         # As torchmetrics counts; its own bincount becomes k * k passes where deterministic algorithms are asked for.
         self.confusion += torch.bincount(truth * k + chosen, minlength=k * k).view(k, k)
 
+    def score(self, prediction: LabelMap, batch: Batch) -> float | None:
+        """The mean IoU of one map alone."""
+        alone = MeanIou(self.classes, self.ignore)
+        alone.update([prediction], batch)
+        return alone.result().get(self.main)
+
     def merge(self, other: MeanIou) -> None:
         """Add what another process counted."""
         if other.classes != self.classes:
@@ -66,12 +72,12 @@ class MeanIou:
         return figures | {f"iou/{row['name']}": row["iou"] for row in rows if row["iou"] is not None}
 
     def details(self) -> dict[str, Any]:
-        """The confusion matrix; per class IoU, accuracy (recall), true cells and their share, None where undefined."""
+        """The confusion matrix; per class IoU, accuracy (recall) and true cells, None where undefined."""
         return {"classes": list(self.classes), "confusion": self.confusion.tolist(), "per_class": self._rows()}
 
     def _rows(self) -> list[dict[str, Any]]:
         hits, truth, chosen = self.confusion.diag(), self.confusion.sum(1), self.confusion.sum(0)
-        total, rows = int(truth.sum()), []
+        rows: list[dict[str, Any]] = []
         for name, hit, true, guess in zip(self.classes, hits.tolist(), truth.tolist(), chosen.tolist(), strict=True):
             union = true + guess - hit
             rows.append(
@@ -79,8 +85,7 @@ class MeanIou:
                     "name": name,
                     "iou": hit / union if union else None,
                     "accuracy": hit / true if true else None,
-                    "cells": true,
-                    "share": true / total if total else None,
+                    "count": true,
                 }
             )
         return rows

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from swinkit.recipes.completion import RECIPES, complete, segment
+    from swinkit.recipes.completion import RECIPES, classify, complete, detect, pose, segment
     from swinkit.recipes.evaluation import Evaluation
     from swinkit.recipes.plain import from_plain, read, to_plain, write
     from swinkit.recipes.predictor import Predictor, Result, open_run
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 # No module here has the name of something it defines: the module would take the name's place.
 _HOME = {
     "RECIPES": "completion",
+    "classify": "completion",
+    "detect": "completion",
     "complete": "completion",
+    "pose": "completion",
     "Evaluation": "evaluation",
     "from_plain": "plain",
     "read": "plain",
@@ -34,6 +37,7 @@ _HOME = {
     "Recipe": "recipe",
     "Run": "runs",
     "segment": "completion",
+    "several": "completion",
     "dry_run": "rehearsal",
     "train": "training",
 }
@@ -46,12 +50,16 @@ __all__ = [
     "Recipe",
     "Result",
     "Run",
+    "classify",
     "complete",
+    "detect",
     "dry_run",
     "from_plain",
     "open_run",
+    "pose",
     "read",
     "segment",
+    "several",
     "to_plain",
     "train",
     "write",

@@ -40,10 +40,10 @@ def check(
         raise ConfigError(f"task: no task {task!r}: {did_you_mean(task, RECIPES)}")
     said: dict[str, Any] = merged({"data": {"path": data}, "modality": {}}, parse_settings(settings))
     check_names(said, ["data", "modality"])
-    layout = find_layout(said["data"], say=say).resolved(strict=False)
+    layout = find_layout(said["data"], task, say=say).resolved(strict=False)
     kind = modality or said["modality"].get(KIND)
     if Path(layout.path).exists():
-        kind, sentence = find_modality(Path(layout.path), kind)
+        kind, sentence = find_modality(layout, kind)
         say(sentence)
     reader: Modality = part("modality", {KIND: kind or next(iter(MODALITIES)), **said["modality"]})
     return look_through({name: layout.open(name, strict=False) for name in layout.splits()}, reader, progress)

@@ -5,48 +5,114 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from swinkit.files import ConfigError, did_you_mean
-from swinkit.recipes import segmentation
+from swinkit.recipes import classification, detection, posing, segmentation, several_tasks
 from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
 from swinkit.recipes.plain import KIND, KINDS, TABLES, check_names, from_plain, kind_of, part
 from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.text import merged, nested
 
-RECIPES: dict[str, Callable[..., dict[str, Any]]] = {"segment": segmentation.defaults}
+RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
+    "segment": segmentation.defaults,
+    "classify": classification.defaults,
+    "detect": detection.defaults,
+    "pose": posing.defaults,
+    "several": several_tasks.defaults,
+}
 """Task -> function of (layout, what was said, modality, say) that chooses the whole recipe as plain values."""
 
 
-def segment(
-    path: Path | str,
-    *,
-    model: str | None = None,
-    epochs: float | None = None,
-    seed: int = 0,
-    changes: Mapping[str, Any] | None = None,
-    say: Say | None = None,
-) -> Recipe:
-    """A class for every cell of the grid.
+class Maker(Protocol):
+    """Makes the recipe of one task."""
+
+    def __call__(
+        self,
+        path: Path | str,
+        *,
+        model: str | None = None,
+        epochs: float | None = None,
+        seed: int = 0,
+        changes: Mapping[str, Any] | None = None,
+        say: Say | None = None,
+    ) -> Recipe: ...
+
+
+_TOLD = """
 
     Args:
-        path: a folder with `<split>/images` and `<split>/labels`, or the name of a built-in data set.
+        path: {path}.
         model: a name that `swinkit models` lists; None: one that suits the size of the pictures.
         epochs: passes over the training data; None: as many as suit their number.
         seed: of the weights, the order and the augmentation.
-        changes: any other value, `{"training.rate": 1e-3, "task.dice": 0.5}`.
+        changes: any other value, `{{"training.rate": 1e-3, "task.dice": 0.5}}`.
         say: is told what was found and chosen.
 
     Raises:
         ConfigError, DataError: one sentence that names the value or the file.
     """
-    said: dict[str, Any] = {"task": {KIND: "segment"}, "data": {"path": str(path)}, "training": {"seed": seed}}
-    if model is not None:
-        said["model"] = {"name": model}
-    if epochs is not None:
-        said["training"]["epochs"] = epochs
-    return complete(merged(said, nested(changes or {})), say=say)
+
+
+def _maker(task: str, about: str, path: str) -> Maker:
+    def make(
+        path: Path | str,
+        *,
+        model: str | None = None,
+        epochs: float | None = None,
+        seed: int = 0,
+        changes: Mapping[str, Any] | None = None,
+        say: Say | None = None,
+    ) -> Recipe:
+        said: dict[str, Any] = {"task": {KIND: task}, "data": {"path": str(path)}, "training": {"seed": seed}}
+        if model is not None:
+            said["model"] = {"name": model}
+        if epochs is not None:
+            said["training"]["epochs"] = epochs
+        return complete(merged(said, nested(changes or {})), say=say)
+
+    make.__name__ = make.__qualname__ = task
+    make.__doc__ = about + _TOLD.format(path=path)
+    return make
+
+
+segment = _maker(
+    "segment",
+    "A class for every cell of the grid.",
+    "a folder with `<split>/images` and `<split>/labels`, or the name of a built-in data set",
+)
+classify = _maker(
+    "classify",
+    "One class for a whole picture; a published size gets its published training.",
+    "folders of pictures a class, a CSV table, parquet tables, or MNIST's files",
+)
+detect = _maker(
+    "detect",
+    "The things in a picture, with their boxes.",
+    "a folder with annotations in COCO's, VOC's or YOLO's form, or `digit_scenes`",
+)
+pose = _maker(
+    "pose",
+    "Named points of people or animals, each looked at by itself (top down).",
+    "a folder with COCO keypoint annotations",
+)
+_several = _maker("several", "", "")
+
+
+def several(path: Path | str, *, tasks: Mapping[str, Mapping[str, Any]] | None = None, **options: Any) -> Recipe:
+    """Several tasks on one backbone.
+
+    Args:
+        path: digit_scenes, or a folder with a folder a task, each in a layout of that task.
+        tasks: name -> values of the task, `{"segment": {}, "detect": {"channels": 64}}`; None: all that there are.
+        options: model, epochs, seed, changes and say, as for `segment`.
+
+    Raises:
+        ConfigError, DataError: one sentence that names the value or the file.
+    """
+    inner = {} if tasks is None else {"task": {"tasks": {name: dict(values) for name, values in tasks.items()}}}
+    return _several(path, **{**options, "changes": merged(nested(options.get("changes") or {}), inner)})
 
 
 def complete(
@@ -62,10 +128,10 @@ def complete(
     """
     _check(said, where)
     say = say or _silent
-    layout = find_layout(said.get("data", {}), say=say, where=where)
+    layout = find_layout(said.get("data", {}), said["task"][KIND], say=say, where=where)
     asked = modality or said.get("modality", {}).get(KIND)
     if Path(layout.path).exists():
-        asked, sentence = find_modality(Path(layout.path), asked)
+        asked, sentence = find_modality(layout, asked)
         say(sentence)
     defaults = RECIPES[said["task"][KIND]](layout, said, asked or "image", say)
     rest = {name: values for name, values in _one_length(said).items() if name != "data"}  # that is in the layout

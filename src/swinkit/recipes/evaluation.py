@@ -90,7 +90,7 @@ class _Watched:
     """A task that notes how well each sample went, on the way."""
 
     def __init__(self, task: Task) -> None:
-        self._task = task
+        self._task, self._metrics = task, task.metrics()
         self.scores: list[float | None] = []
 
     def head(self, levels: Levels) -> nn.Module:
@@ -105,18 +105,5 @@ class _Watched:
     def predict(self, model: nn.Module, batch: Batch) -> list[Prediction]:
         predictions = self._task.predict(model, batch)
         for index, prediction in enumerate(predictions):
-            alone = self._task.metrics()
-            alone.update([prediction], _single(batch, index))
-            self.scores.append(alone.result().get(alone.main))
+            self.scores.append(self._metrics.score(prediction, batch.chosen([index])))
         return predictions
-
-
-def _single(batch: Batch, index: int) -> Batch:
-    one = slice(index, index + 1)
-    return Batch(
-        grid=batch.grid[one],
-        valid=None if batch.valid is None else batch.valid[one],
-        target=None if batch.target is None else batch.target[one],
-        ids=batch.ids[one],
-        sizes=batch.sizes[one],
-    )

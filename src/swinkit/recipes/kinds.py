@@ -8,6 +8,7 @@ from pathlib import Path
 from swinkit.files import ConfigError, DataError, did_you_mean
 from swinkit.files.packed import is_packed, open_pack
 from swinkit.modalities import MODALITIES
+from swinkit.types import Layout
 
 ENDINGS = {
     "image": (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"),
@@ -18,8 +19,8 @@ ENDINGS = {
 """Modality -> endings of its files. Text is missing: lists of names and tables lie beside every kind of data."""
 
 
-def find_modality(path: Path, wanted: str | None = None) -> tuple[str, str]:
-    """The name of the modality for the files under `path`, and a sentence that says why.
+def find_modality(layout: Layout, wanted: str | None = None) -> tuple[str, str]:
+    """The name of the modality for the files of a layout, and a sentence that says why.
 
     Raises:
         ConfigError: `wanted` does not exist.
@@ -29,6 +30,10 @@ def find_modality(path: Path, wanted: str | None = None) -> tuple[str, str]:
         if wanted not in MODALITIES:
             raise ConfigError(f"--modality: no modality {wanted!r}: {did_you_mean(wanted, MODALITIES)}")
         return wanted, f"modality: {wanted}, as asked"
+    if (known := getattr(layout, "modality", None)) is not None:  # its files hold nothing else
+        return known, f"modality: {known}"
+    path = Path(layout.path)
+    path = path.parent if path.suffix.lower() == ".csv" and path.is_file() else path  # a list lies beside what it lists
     found = _count(path)
     kinds = {kind: {end: found[end] for end in ends if found[end]} for kind, ends in ENDINGS.items()}
     kinds = {kind: ends for kind, ends in kinds.items() if ends}

@@ -16,14 +16,14 @@ Say = Callable[[str], None]
 """Is told, one sentence at a time, what was found and chosen."""
 
 
-def find_layout(data: Mapping[str, Any], *, say: Say, where: str = "") -> Layout:
-    """The layout of the folder (or built-in data set) `data["path"]`, with the other settings in `data`."""
+def find_layout(data: Mapping[str, Any], task: str, *, say: Say, where: str = "") -> Layout:
+    """The layout of the folder (or built-in data set) `data["path"]` for a task, with the other settings in `data`."""
     path = data.get("path")
     if not isinstance(path, str) or not path:
         raise ConfigError("data.path: is missing: give a folder, or the name of a built-in data set")
     values = dict(data)
     if KIND not in values:
-        values[KIND] = recognise(path)
+        values[KIND] = recognise(path, task)
         say(f"data: {path} is read as {values[KIND]}")
     kind_of("data", values, where=where)
     if Path(path).exists():
@@ -46,9 +46,9 @@ def open_split(layout: Layout, split: str, *, say: Say | None = None) -> Dataset
     return opened
 
 
-def other_layout(own: Layout, path: Path | str) -> Layout:
+def other_layout(own: Layout, path: Path | str, task: str) -> Layout:
     """How other data is read for a run: as its own was, where both lie in the same way: ids keep their classes."""
-    name = recognise(path)
+    name = recognise(path, task)
     if not isinstance(own, LAYOUTS[name]):
         return LAYOUTS[name](path=str(path)).resolved()
     return replace(own, path=str(path))

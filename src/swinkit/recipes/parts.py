@@ -29,7 +29,14 @@ def make_model(recipe: Recipe) -> Model:
         fields["channels"] = recipe.modality.channels
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
-        return build(recipe.model.name, recipe.task.head, **fields)
+        return build(recipe.model.name, recipe.task.head, outputs=_outputs(recipe), **fields)
+
+
+def _outputs(recipe: Recipe) -> list[int] | None:
+    """The stages whose features the task's head sees; None: all."""
+    wanted: tuple[int, ...] | None = getattr(recipe.task, "outputs", None)
+    stages = range(len(recipe.model.config().depths))
+    return None if wanted is None else [stages[i] for i in wanted if -len(stages) <= i < len(stages)]
 
 
 def start_from(model: Model, recipe: Recipe) -> KeyReport | None:

@@ -30,10 +30,30 @@ KIND = "kind"
 
 def to_plain(recipe: Recipe) -> dict[str, Any]:
     """The recipe as JSON values."""
-    parts = {part.name: getattr(recipe, part.name) for part in dataclasses.fields(recipe)}
-    kinds = {name: {KIND: kind_name(name, value)} if name in TABLES else {} for name, value in parts.items()}
-    plain = {name: {**kinds[name], **dataclasses.asdict(value)} for name, value in parts.items()}
+    plain = {part.name: plain_part(part.name, getattr(recipe, part.name)) for part in dataclasses.fields(recipe)}
     return json.loads(json.dumps({"format": FORMAT, **plain}, allow_nan=False))
+
+
+def plain_part(name: str, value: Any) -> dict[str, Any]:
+    """One part of a recipe as values: its kind where it has one, and the parts inside it likewise."""
+    kind = {KIND: kind_name(name, value)} if name in TABLES else {}
+    inner = {
+        key: {label: plain_part(table, part) for label, part in getattr(value, key).items()}
+        for key, table in getattr(value, "parts", {}).items()
+    }
+    own = {
+        each.name: _values(getattr(value, each.name)) for each in dataclasses.fields(value) if each.name not in inner
+    }
+    return {**kind, **own, **inner}
+
+
+def _values(value: Any) -> Any:
+    """Data classes inside a value as dictionaries."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        return {key: _values(each) for key, each in value.items()}
+    return [_values(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def from_plain(plain: Mapping[str, Any], *, where: str = "", task: Task | None = None) -> Recipe:
@@ -65,25 +85,49 @@ def from_plain(plain: Mapping[str, Any], *, where: str = "", task: Task | None =
         raise ConfigError(_at(where, str(error))) from error
 
 
-def part(name: str, values: Any, *, where: str = "") -> Any:
-    """One part of a recipe from JSON values, checked."""
+def part(name: str, values: Any, *, where: str = "", path: str = "") -> Any:
+    """One part of a recipe from JSON values, checked. `path`: its place where it lies inside another part."""
+    path = path or name
     if not isinstance(values, Mapping):
-        raise ConfigError(_at(where, f"{name}: wanted names with values, got {values!r}"))
+        raise ConfigError(_at(where, f"{path}: wanted names with values, got {values!r}"))
     if name in TABLES:
-        kind = kind_of(name, values, where=where)
+        kind = kind_of(name, values, where=where, path=path)
         values = {key: value for key, value in values.items() if key != KIND}
     else:
         kind = KINDS[name]
-    return _build(kind, values, name, where)
+    if inner := getattr(kind, "parts", None):
+        return _nested(kind, values, inner, path, where)
+    return _build(kind, values, path, where)
 
 
-def kind_of(name: str, values: Mapping[str, Any], *, where: str = "") -> type:
+def _nested(kind: type, values: Mapping[str, Any], inner: Mapping[str, str], path: str, where: str) -> Any:
+    """A part whose fields `inner` hold parts of the tables they name."""
+    hints = get_type_hints(kind)
+    check_names(values, [field.name for field in dataclasses.fields(kind)], path=path, where=where)
+    built: dict[str, Any] = {}
+    for name, value in values.items():
+        place = f"{path}.{name}"
+        if name in inner:
+            if not isinstance(value, Mapping):
+                raise ConfigError(_at(where, f"{place}: wanted names with values, got {value!r}"))
+            built[name] = {k: part(inner[name], v, where=where, path=f"{place}.{k}") for k, v in value.items()}
+        else:
+            built[name] = _build(hints[name], value, place, where)
+    try:
+        return kind(**built)
+    except ConfigError as error:
+        raise ConfigError(_at(where, f"{path}: {error}")) from error
+    except TypeError as error:  # a field that has no default
+        raise ConfigError(_at(where, f"{path}: {error}")) from error
+
+
+def kind_of(name: str, values: Mapping[str, Any], *, where: str = "", path: str = "") -> type:
     """The class that `values["kind"]` names in the table of that part."""
     table = TABLES[name]
     given = values.get(KIND)
     if not isinstance(given, str) or given not in table:
         hint = did_you_mean(given, table) if isinstance(given, str) else f"there are: {', '.join(table)}"
-        raise ConfigError(_at(where, f"{name}.{KIND}: no {name} {given!r}: {hint}"))
+        raise ConfigError(_at(where, f"{path or name}.{KIND}: no {name} {given!r}: {hint}"))
     return table[given]
 
 
@@ -126,8 +170,9 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], path: str = ""
     return found
 
 
-def _build(kind: type, values: Mapping[str, Any], path: str, where: str) -> Any:
-    _check_deep(kind, values, path, where)
+def _build(kind: Any, values: Any, path: str, where: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        _check_deep(kind, values, path, where)
     try:
         # JSON mode: lists are tuples there, yet "3" is no number and true is no 1.
         return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)

@@ -12,10 +12,15 @@ from typing import Any
 
 from swinkit.files import ConfigError, DataError, replace_file, safe_join
 from swinkit.files.packed import is_packed, open_pack
+from swinkit.files.rasters import is_raster
 from swinkit.recipes.kinds import ENDINGS
 from swinkit.recipes.predictor import Predictor, Result, open_run
+from swinkit.recipes.rasters import predict_raster
+from swinkit.recipes.tracking import Tracking
+from swinkit.recipes.videos import CAMERA, files_of, is_film, predict_film
+from swinkit.recipes.writing import LIST, OVERLAY, Form, form_of
 
-LIST = "predictions.json"
+RASTER = ".tif"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +45,15 @@ def predict_files(
     out: Path | str,
     *,
     overwrite: bool = False,
+    tracking: Tracking | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Done:
-    """Write NAME.png (class indices) and NAME-overlay.png for every input, and predictions.json, into `out`.
+    """Write the answer for every input into `out`.
+
+    predictions.json lists them all; every input has NAME-overlay.png to look at. Label maps are NAME.png beside that
+    (class indices), classes predictions.csv, and things predictions-coco.json. A TIFF of more pixels than a picture may
+    have is labelled part by part into NAME.tif; a film or a camera (`camera:0`) becomes NAME-overlay.mp4 and
+    NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv.
 
     Args:
         inputs: files, folders (their files of a known kind, at any depth) and patterns.
@@ -56,9 +67,12 @@ def predict_files(
     names = _names([source for source, _ in sources])
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file: choose a folder for --out")
-    _refuse_inputs(folder, [source for source, _ in sources], names)
+    form = form_of(predictor.recipe.task)
+    each = zip(sources, names, strict=True)
+    files = [LIST, *form.tables, *(file for (source, _), name in each for file in _files(source, name, form, tracking))]
+    _refuse_inputs(folder, [source for source, _ in sources], files)
     if not overwrite:
-        for file in [LIST, *(file for name in names for file in _files(name))]:
+        for file in files:
             if (folder / file).exists():
                 raise ConfigError(f"{folder / file}: is there already: choose another --out, or say --overwrite")
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,11 +80,14 @@ def predict_files(
     problems: list[DataError] = []
     for index, ((source, _), name) in enumerate(zip(sources, names, strict=True)):
         try:
-            predictions.append(_write(predictor(source), folder, name))
+            predictions.append(_answer(predictor, source, folder, name, form, tracking))
         except DataError as error:
             problems.append(error)
         if progress is not None:
             progress(index + 1, len(sources))
+    classes = tuple(getattr(predictor.recipe.task, "classes", ()))
+    for file, content in form.tables.items():
+        replace_file(folder / file, content([entry for entry in predictions if "frames" not in entry], classes))
     done = Done(predictions=tuple(predictions), problems=tuple(problems))
     replace_file(folder / LIST, (json.dumps(done.to_json(), indent=2, allow_nan=False) + "\n").encode())
     return done
@@ -85,6 +102,9 @@ def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]
     found: dict[Path, bool] = {}
     for word in inputs:
         path = Path(word)
+        if word.startswith(CAMERA):
+            found[path] = True
+            continue
         if is_packed(path):
             files = list(open_pack(path).images())
         elif path.is_dir():
@@ -129,20 +149,40 @@ def _names(sources: Sequence[Path]) -> list[str]:
     return names
 
 
-def _files(name: str) -> tuple[str, str]:
-    return f"{name}.png", f"{name}-overlay.png"
-
-
-def _refuse_inputs(folder: Path, sources: Sequence[Path], names: Sequence[str]) -> None:
+def _refuse_inputs(folder: Path, sources: Sequence[Path], files: Sequence[str]) -> None:
     """An input is never replaced, whatever was allowed."""
-    written = {(folder / file).resolve() for name in names for file in _files(name)}
+    written = {(folder / file).resolve() for file in files}
     for source in sources:
         if source.resolve() in written:
             raise ConfigError(f"{source}: would be replaced by its own prediction: choose another --out")
 
 
-def _write(result: Result, folder: Path, name: str) -> dict[str, Any]:
-    mask, overlay = (safe_join(folder, file) for file in _files(name))
-    result.save(mask)
+def _files(source: Path, name: str, form: Form, tracking: Tracking | None) -> tuple[str, ...]:
+    if is_film(source):
+        return files_of(name, track=tracking is not None)
+    return (name + RASTER, name + OVERLAY) if is_raster(source) else form.files(name)
+
+
+def _answer(
+    predictor: Predictor, source: Path, folder: Path, name: str, form: Form, tracking: Tracking | None
+) -> dict[str, Any]:
+    if is_film(source):
+        return {**predict_film(predictor, str(source), folder, name, tracking=tracking), "id": name}
+    if not is_raster(source):
+        return _write(predictor(source), folder, name, form)
+    overlay, labels = safe_join(folder, name + OVERLAY), safe_join(folder, name + RASTER)
+    return {
+        **predict_raster(predictor, source, labels, overlay),
+        "id": name,
+        "overlay": overlay.name,
+        "mask": labels.name,
+    }
+
+
+def _write(result: Result, folder: Path, name: str, form: Form) -> dict[str, Any]:
+    overlay = safe_join(folder, name + OVERLAY)
     result.save(overlay, overlay=True)
-    return {**result.to_json(), "id": name, "mask": mask.name, "overlay": overlay.name}
+    entry = {**result.to_json(), "id": name, "overlay": overlay.name}
+    if form.own:
+        entry["mask"] = result.save(safe_join(folder, name + form.own)).name
+    return entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import nn
 from swinkit.engine import pick_device, read_weights
 from swinkit.files import CheckpointError, ConfigError
 from swinkit.models import Model, prepared
-from swinkit.ops.palette import colours
+from swinkit.recipes import writing
 from swinkit.recipes.folder import RunFolder
 from swinkit.recipes.parts import make_model
 from swinkit.recipes.plain import kind_name
@@ -35,8 +36,12 @@ class Result:
 
     @property
     def labels(self) -> np.ndarray:
-        """[height width] the class index of every pixel."""
-        return self.prediction.labels.numpy()
+        """[height width] the class index of every pixel; [n] of every thing that was found.
+
+        Raises:
+            AttributeError: the answer is one class (`result.prediction.label`).
+        """
+        return self.prediction.labels.numpy()  # pyright: ignore[reportAttributeAccessIssue]
 
     def draw(self) -> np.ndarray:
         """[height width 3] uint8: the prediction over the input."""
@@ -48,27 +53,23 @@ class Result:
         return {**source, **self.prediction.to_json()}
 
     def save(self, path: Path | str, *, overlay: bool = False) -> Path:
-        """Write a picture and return its path.
+        """Write the answer and return its path.
 
         Args:
-            path: overwritten where it exists. Masks must be PNG, which keeps every index.
-            overlay: False: an index PNG, pixel = class index, that viewers show in the classes' colours; True: the
-                prediction drawn over the input.
+            path: overwritten where it exists.
+            overlay: False: the answer itself, an index PNG for a label map (pixel = class index, which viewers show in
+                the classes' colours), else JSON; True: a picture, the prediction drawn over the input.
 
         Raises:
-            ConfigError: the ending is none of a picture, or not PNG for a mask.
+            ConfigError: the ending is another.
         """
         path = Path(path)
-        if path.suffix.lower() not in ((".png",) if not overlay else (".png", ".jpg", ".jpeg", ".webp")):
-            raise ConfigError(
-                f"{path}: {'an overlay is .png, .jpg or .webp' if overlay else 'a mask is saved as .png'}"
-            )
-        if overlay:
-            Picture.fromarray(self.draw()).save(path)
+        if not overlay:
+            writing.save(self.prediction, path)
             return path
-        image = Picture.fromarray(self.labels.astype(np.uint8))
-        image.putpalette(colours(256).astype(np.uint8).tobytes())
-        image.save(path)
+        if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+            raise ConfigError(f"{path}: an overlay is .png, .jpg or .webp")
+        Picture.fromarray(self.draw()).save(path)
         return path
 
 
@@ -122,8 +123,20 @@ def open_run(run: Path | str, *, checkpoint: str = "best", device: str = "auto",
         CheckpointError: there is no usable checkpoint.
     """
     recipe, model, name = load_run(run, checkpoint=checkpoint, task=task)
-    where = pick_device(device)
+    recipe, where = _with_chosen(recipe, RunFolder(Path(run))), pick_device(device)
     return Predictor(recipe, prepared(model.to(where)), where, name=name)
+
+
+def _with_chosen(recipe: Recipe, folder: RunFolder) -> Recipe:
+    """The recipe with the settings of its task that were chosen on the validation split, such as a detector's
+    threshold; a value that the user gave stays."""
+    kept = folder.read("evaluations/val.json") or {}
+    chosen: dict[str, Any] = kept.get("details", {}).get("chosen", {})
+    fields = {field.name: field.default for field in dataclasses.fields(recipe.task)} if chosen else {}  # type: ignore[arg-type]
+    values = {
+        name: value for name, value in chosen.items() if name in fields and getattr(recipe.task, name) == fields[name]
+    }
+    return dataclasses.replace(recipe, task=dataclasses.replace(recipe.task, **values)) if values else recipe  # type: ignore[type-var]
 
 
 def load_run(run: Path | str, *, checkpoint: str = "best", task: Task | None = None) -> tuple[Recipe, Model, str]:

@@ -19,7 +19,7 @@ from swinkit.recipes.predictor import Predictor
 from swinkit.recipes.progress import duration
 from swinkit.recipes.recipe import Recipe
 from swinkit.report import ClassRow, Example, ModelFacts, RunFacts, write_report
-from swinkit.types import Dataset, Record, Sample
+from swinkit.types import Answers, ClassScores, Dataset, Detections, LabelMap, Objects, Prediction, Record, Sample
 
 SHOWN = 3
 """Best and worst samples that the report shows, of each."""
@@ -44,7 +44,7 @@ def keep(path: Path, predictor: Predictor, evaluation: Evaluation) -> Path:
             main=evaluation.main,
             figures=_figures(folder),
             history=folder.rows(),
-            **_classes(evaluation),
+            **_classes(evaluation, things=getattr(recipe.task, "answers", None) is Detections),
             split=evaluation.split,
             **examples,
             model=_model(recipe, data),
@@ -63,22 +63,24 @@ def _figures(folder: RunFolder) -> dict[str, Mapping[str, float]]:
     return {name: content["figures"] for name, content in kept.items() if content}
 
 
-def _classes(evaluation: Evaluation) -> dict[str, Any]:
+def _classes(evaluation: Evaluation, *, things: bool) -> dict[str, Any]:
     """The per-class table and the confusion matrix, where the task's metrics have them."""
     rows = evaluation.details.get("per_class")
     if not rows:
         return {}
-    table = colours(len(rows)).tolist()
+    first = int(things)  # boxes leave out the first colour, which is muted
+    table = colours(len(rows) + first)[first:].tolist()
     classes = [
         ClassRow(
             name=row["name"],
-            figures={"iou": row["iou"], "accuracy": row["accuracy"]},
-            count=row["cells"],
+            figures={name: value for name, value in row.items() if name not in ("name", "count")},
+            count=row["count"],
             color=tuple(color),
         )
         for row, color in zip(rows, table, strict=True)
     ]
-    return {"classes": classes, "confusion": np.array(evaluation.details["confusion"])}
+    confusion = evaluation.details.get("confusion")
+    return {"classes": classes, "confusion": None if confusion is None else np.array(confusion)}
 
 
 def _chosen(scores: Sequence[float | None]) -> dict[str, list[int]]:
@@ -94,18 +96,38 @@ def _example(predictor: Predictor, data: Dataset, evaluation: Evaluation, index:
     sample = _sample(predictor.recipe, data, index)
     (prediction,) = predictor.predict([sample])
     bare = dataclasses.replace(sample, target=None)
-    truth = np.asarray(sample.target)
-    seen = np.union1d(np.unique(truth), np.unique(prediction.labels.numpy()))
+    shown = {"input": modality.draw_target(bare, data.classes)}
+    if not isinstance(prediction, ClassScores):  # a picture has one class: the words below say which
+        shown["truth"] = modality.draw_target(sample, data.classes)
+        shown["prediction"] = modality.draw(bare, prediction)
     return Example(
         id=sample.id,
         score=evaluation.scores[index],
-        pictures={
-            "input": modality.draw_target(bare),
-            "truth": modality.draw_target(sample),
-            "prediction": modality.draw(bare, prediction),
-        },
-        classes=[data.classes[label] for label in seen.tolist() if label < len(data.classes)],
+        pictures=shown,
+        classes=_seen(sample, prediction, data.classes),
+        note=_words(sample.target, prediction),
     )
+
+
+def _seen(sample: Sample, prediction: Prediction, classes: Sequence[str]) -> list[str]:
+    """Names of the classes in truth or prediction, where the pictures show them in colours."""
+    if not isinstance(prediction, (LabelMap, Detections)):
+        return []
+    truth = sample.target.labels if isinstance(sample.target, Objects) else sample.target
+    seen = np.union1d(np.unique(np.asarray(truth)), np.unique(prediction.labels.numpy()))
+    return [classes[label] for label in seen.tolist() if label < len(classes)]
+
+
+def _words(target: Any, prediction: Prediction) -> str:
+    """What the pictures do not say."""
+    if isinstance(prediction, Answers):
+        each = [_words(target.get(name), answer) for name, answer in prediction.answers.items()]
+        return "; ".join(words for words in each if words)
+    if not isinstance(prediction, ClassScores):
+        return ""
+    best = ", ".join(f"{name} {score:.2f}" for name, score in prediction.best(3))
+    truth = "" if target is None else f"truth: {prediction.classes[int(target)]}; "
+    return f"{truth}prediction: {best}"
 
 
 def _sample(recipe: Recipe, data: Dataset, index: int) -> Sample:

@@ -51,6 +51,8 @@ class Run:
         evaluation = evaluate(self.predictor, split, layout=layout, progress=progress)
         if layout is None:
             keep(self.dir, self.predictor, evaluation)
+            if evaluation.details.get("chosen"):  # settings that predictions take from here on
+                self.__dict__.pop("predictor", None)
         return evaluation
 
     def predict(self, source: Path | str | np.ndarray) -> Result:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 
 from swinkit.files import DataError
 from swinkit.files.masks import IGNORE
-from swinkit.files.pictures import picture_size
 from swinkit.ops.losses import frequencies, median_frequency
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
+from swinkit.recipes.suiting import fast_precision, picture_sizes, spread, suitable_model, training_view
 from swinkit.types import Dataset, Layout
 
 SMALL: dict[str, Any] = {
@@ -64,8 +63,6 @@ COUNTED = 1000
 """Masks that class frequencies are counted on, spread evenly over the split."""
 WEIGHT_POWER = 0.5
 """Exponent of the median-frequency weights: 1 evens the classes out completely, at the frequent ones' cost."""
-CROP = 512
-"""Longest side of the training view; larger pictures are cropped, and reduced where they are much larger."""
 
 
 def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -> dict[str, Any]:
@@ -74,14 +71,14 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     training = open_split(layout, "train", say=say)
     for split in layout.splits():
         open_split(layout, split)  # files that do not belong together should show now, not after the training
-    sizes = _sizes(training)
-    name = said.get("model", {}).get("name") or _suitable(sizes)
+    sizes = picture_sizes(training)
+    name = said.get("model", {}).get("name") or suitable_model(sizes)
     small = name.startswith(("swin_nano", "swin_micro"))
     chosen = SMALL if small else FINE_TUNED if said.get("model", {}).get("weights") else PUBLISHED
     beside = BUILT_IN.get(kind_name("data", layout), {})
     task = {KIND: "segment", "classes": list(training.classes), **_decoder(chosen["task"], said.get("task", {}))}
     task |= _balance(training, {name for name in ("class_weights", "prior") if name not in said.get("task", {})})
-    view = {} if {"size", "scale", "shorter"} & set(said.get("modality", {})) else _view(sizes)
+    view = {} if {"size", "scale", "shorter"} & set(said.get("modality", {})) else training_view(sizes)
     batch = said.get("training", {}).get("batch", chosen["training"]["batch"])
     length = {"steps": _steps(len(training), batch, small)}
     say(f"model: {name}, decoder {task['decoder']}, {len(training.classes)} classes, {len(training)} training samples")
@@ -94,22 +91,10 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     }
 
 
-def fast_precision() -> str:
-    """bf16 where the machine multiplies in it, else fp32."""
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
-
-
 def _decoder(chosen: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     """The chosen decoder with its settings, or the one that was asked for with its own defaults."""
     decoder = said.get("decoder", chosen["decoder"])
     return dict(chosen) if decoder == chosen["decoder"] else {"decoder": decoder}
-
-
-def _suitable(sizes: Sequence[tuple[int, int]]) -> str:
-    """Small pictures leave a deep pyramid nothing to look at."""
-    return "swin_nano" if np.median([max(size) for size in sizes]) <= 128 else "swin_micro"
 
 
 def _steps(samples: int, batch: Any, small: bool) -> int:
@@ -118,30 +103,13 @@ def _steps(samples: int, batch: Any, small: bool) -> int:
     return int(min(max(epochs * samples / batch, least), most)) if isinstance(batch, int) and batch > 0 else least
 
 
-def _sizes(split: Dataset) -> list[tuple[int, int]]:
-    """[height, width] of pictures spread over the split."""
-    records = [split[index] for index in _spread(len(split), 64)]
-    return [tuple(r.source.shape[:2]) if isinstance(r.source, np.ndarray) else picture_size(r.source) for r in records]
-
-
-def _view(sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """The training view: whole pictures where all have one moderate size, else crops of one size."""
-    if len(set(sizes)) == 1 and max(sizes[0]) <= CROP:
-        return {}
-    shorter = float(np.median([min(size) for size in sizes]))
-    reduced = min(1.0, CROP / shorter) if shorter > 1.5 * CROP else 1.0
-    height, width = (float(np.median([size[axis] for size in sizes])) * reduced for axis in (0, 1))
-    crop = [max(32, min(CROP, int(side) // 32 * 32)) for side in (height, width)]
-    return {"size": crop, **({"shorter": CROP} if reduced < 1 else {})}
-
-
 def _balance(split: Dataset, wanted: set[str]) -> dict[str, Any]:
     """Class weights and prior of the split, as far as they are wanted."""
     if not wanted:
         return {}
     counts = np.zeros(len(split.classes), dtype=np.int64)
     totals = np.zeros_like(counts)
-    for index in _spread(len(split), COUNTED):
+    for index in spread(len(split), COUNTED):
         target = split[index].target
         mask = target if isinstance(target, np.ndarray) else target.read()
         here = np.bincount(mask[mask != IGNORE].ravel(), minlength=len(counts))[: len(counts)]
@@ -157,8 +125,3 @@ def _balance(split: Dataset, wanted: set[str]) -> dict[str, Any]:
     values = {"prior": frequencies(counts.tolist()), "class_weights": None}
     values["class_weights"] = median_frequency(counts.tolist(), totals.tolist(), power=WEIGHT_POWER)
     return {name: [float(f"{value:.6g}") for value in values[name]] for name in sorted(wanted)}
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Up to `most` of `count` indices, evenly spread."""
-    return sorted({int(index) for index in np.linspace(0, count - 1, min(count, most))}) if count else []

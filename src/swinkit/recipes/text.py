@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from swinkit.files import ConfigError
+from swinkit.files import ConfigError, yaml_text
+from swinkit.files.json_text import parse_json
 
 _LARGEST = 4 << 20  # bytes; a recipe has a few thousand
 _DEEPEST = 20
@@ -38,32 +35,9 @@ def read_text(path: Path) -> dict[str, Any]:
     return value
 
 
-def parse_json(text: str) -> Any:
-    """One JSON value; ValueError for doubled names, NaN and infinity, deep nesting."""
-    try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"line {error.lineno}: is not JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise ValueError("is nested too deeply") from error
-    return _shallow(value)
-
-
 def parse_yaml(text: str) -> Any:
     """One YAML value of the 1.2 core kinds; ValueError for aliases, tags, doubled names, deep nesting."""
-    try:
-        loader = _Strict(text)
-        try:
-            return _shallow(loader.get_single_data())
-        finally:
-            loader.dispose()
-    except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ValueError(f"{line}is not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"is not YAML: {error}") from error
-    except RecursionError as error:
-        raise ValueError("is nested too deeply") from error
+    return _shallow(yaml_text.parse_yaml(text))
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -110,18 +84,6 @@ def _put(found: dict[str, Any], name: str, value: Any) -> None:
     found[last] = value
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
-    return result
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number that a recipe can hold")
-
-
 def _shallow(value: Any, depth: int = 0) -> Any:
     if depth > _DEEPEST:
         raise ValueError("is nested too deeply")
@@ -136,35 +98,3 @@ def _shallow(value: Any, depth: int = 0) -> Any:
     elif not isinstance(value, (str, int, float, type(None))) or (isinstance(value, float) and not isfinite(value)):
         raise ValueError(f"{value!r} is nothing that a recipe can hold")
     return value
-
-
-class _Strict(yaml.SafeLoader):
-    """YAML of the 1.2 core kinds: `no` and `12:30` are words, `1e-3` is a number, and nothing may refer to anything."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's way to say it
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases: a page of them unfolds into more than any memory."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                problem="aliases (*name) are not read", problem_mark=self.peek_event().start_mark
-            )
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        """Refuse a name that is there twice; one of the two would be lost in silence."""
-        names = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.MarkedYAMLError(problem=f"{name!r} is there twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Strict.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
-_Strict.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-_Strict.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
-_Strict.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
-    list("-+.0123456789"),
-)

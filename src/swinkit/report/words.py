@@ -14,6 +14,7 @@ NAMES = {
     "iou": "IoU",
     "map": "mAP",
     "map50": "mAP at 0.5",
+    "map75": "mAP at 0.75",
     "pck": "PCK",
     "wer": "Word error rate",
     "cer": "Character error rate",

@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from swinkit.files import ConfigError, did_you_mean
+from swinkit.tasks.classify import Classify
+from swinkit.tasks.detect import Detect
+from swinkit.tasks.pose import Pose
 from swinkit.tasks.segment import Segment
+from swinkit.tasks.several import Several
 
-TASKS: dict[str, type[Any]] = {"segment": Segment}
+TASKS: dict[str, type[Any]] = {
+    "segment": Segment,
+    "classify": Classify,
+    "detect": Detect,
+    "pose": Pose,
+    "several": Several,
+}
 
 
 def find(name: str) -> type[Any]:
@@ -17,4 +27,4 @@ def find(name: str) -> type[Any]:
     return TASKS[name]
 
 
-__all__ = ["TASKS", "Segment", "find"]
+__all__ = ["TASKS", "Classify", "Detect", "Pose", "Segment", "Several", "find"]

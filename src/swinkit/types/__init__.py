@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from swinkit.types.objects import Objects
+from swinkit.types.predictions import Answers, ClassScores, Detections, Keypoints, LabelMap, Prediction
 from swinkit.types.protocols import Dataset, Layout, Metrics, Modality, Task
-from swinkit.types.values import Batch, LabelMap, Levels, Prediction, Record, Sample, Window
+from swinkit.types.values import Batch, Levels, Record, Region, Sample, Window
 
 __all__ = [
+    "Answers",
     "Batch",
+    "ClassScores",
     "Dataset",
+    "Detections",
+    "Keypoints",
     "LabelMap",
     "Layout",
     "Levels",
     "Metrics",
     "Modality",
+    "Objects",
     "Prediction",
     "Record",
+    "Region",
     "Sample",
     "Task",
     "Window",

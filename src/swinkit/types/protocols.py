@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from torch import Tensor, nn
 
-from swinkit.types.values import Batch, Levels, Prediction, Record, Sample
+from swinkit.types.predictions import Prediction
+from swinkit.types.values import Batch, Levels, Record, Sample
 
 
 class Metrics(Protocol):
@@ -21,21 +22,32 @@ class Metrics(Protocol):
         """Count one batch."""
         ...
 
+    def score(self, prediction: Any, batch: Batch) -> float | None:
+        """How good one prediction is by itself, for the batch that holds only its sample; larger is better, None where
+        that is undefined. It ranks examples for the report and counts nowhere."""
+        ...
+
     def merge(self, other: Any) -> None:
         """Add what another process counted."""
         ...
 
     def result(self) -> dict[str, float]:
-        """Figures as fractions; what is undefined on this data is left out, never NaN."""
+        """Figures as fractions, but for those in pixels (`rmse_px`); what is undefined on this data is left out, never
+        NaN."""
         ...
 
     def details(self) -> dict[str, Any]:
-        """Tables for the report, plain JSON values (per class, confusion matrix)."""
+        """Tables for the report, plain JSON values: `per_class`, rows of a `name`, figures as fractions or None and the
+        `count` of what the truth holds; `confusion` [truth prediction], where each example has one class."""
         ...
 
 
 class Task(Protocol):
-    """What to answer for a grid; a frozen dataclass whose fields are its settings."""
+    """What to answer for a grid; a frozen dataclass whose fields are its settings.
+
+    Two things it may say as class variables: `outputs`, the stages whose features its head sees ((-1,) is the coarsest
+    alone; all where it says nothing), and `answers`, the class of its predictions (`LabelMap` where it says nothing).
+    """
 
     def head(self, levels: Levels) -> nn.Module:
         """The module that turns the pyramid into raw output."""
@@ -112,4 +124,8 @@ class Modality(Protocol):
 
     def draw(self, sample: Sample, prediction: Prediction) -> np.ndarray:
         """[height width 3] uint8: the prediction over the input."""
+        ...
+
+    def draw_target(self, sample: Sample, classes: Sequence[str]) -> np.ndarray:
+        """[height width 3] uint8: the truth over the input, as far as it can be drawn; without a target the input."""
         ...

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
+
+from swinkit.types.objects import Objects
 
 Window = tuple[int, ...]
 """One size per axis of the grid; its length is the rank."""
+Region = tuple[float, float, float, float]
+"""Left, top, right, bottom edges in pixels of the original picture, which it may reach beyond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +28,10 @@ class Record:
     source: Path | np.ndarray
     """The input file, or an array in the modality's own raw form (pictures: [height width 3] uint8)."""
     target: Any = None
-    """The label in the data set's own form: a mask file or array for segmentation; None when unlabelled."""
+    """The label in the data set's own form: a mask file or array, the index of a class, `Objects`; None when
+    unlabelled."""
+    region: Region | None = None
+    """The part of the input that is asked about, where that is not all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +42,15 @@ class Sample:
     grid: Tensor
     """[c *space]; pictures are uint8 until they are collated."""
     target: Any = None
-    """For segmentation a mask [*space] of class indices (int64); its space may be the original one (see `size`)."""
+    """A mask [*space] of class indices (int64), the index of a class [] (int64), or `Objects`. Masks and coordinates
+    may be of the original space (see `size`)."""
     size: Window = ()
     """The space of the input as it was on disk: predictions are returned at this size."""
+    region: Region | None = None
+    """As the record has it, while the grid is the whole input."""
+    matrix: np.ndarray | None = None
+    """[rank+1 rank+1] float64: the affine map (`ops.affine`) from points of the space that `size` and `target` are of
+    to points of the grid, where the grid is not all of that space, resized."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +65,22 @@ class Batch:
     ids: tuple[str, ...] = ()
     sizes: tuple[Window, ...] = ()
     """The original space of every sample; predictions are returned at these sizes."""
+    matrices: tuple[np.ndarray | None, ...] = ()
+    """The samples' `matrix`; () where none has one."""
+
+    def chosen(self, rows: Sequence[int]) -> Batch:
+        """The batch of some of its samples, in that order."""
+        rows = list(rows)
+        if rows == list(range(len(self.grid))):
+            return self
+        return Batch(
+            grid=self.grid[rows],
+            valid=None if self.valid is None else self.valid[rows],
+            target=_rows(self.target, rows),
+            ids=_rows(self.ids, rows),
+            sizes=_rows(self.sizes, rows),
+            matrices=_rows(self.matrices, rows),
+        )
 
     def to(self, device: Any) -> Batch:
         """The same batch with every tensor on `device`."""
@@ -60,6 +90,7 @@ class Batch:
             target=_move(self.target, device),
             ids=self.ids,
             sizes=self.sizes,
+            matrices=self.matrices,
         )
 
     def pin_memory(self) -> Batch:
@@ -70,11 +101,27 @@ class Batch:
             target=_pinned(self.target),
             ids=self.ids,
             sizes=self.sizes,
+            matrices=self.matrices,
         )
 
 
+def _rows(value: Any, rows: list[int]) -> Any:
+    """Some rows of a tensor, list or tuple; of {task: (rows that have its target, their targets)} those among them."""
+    if isinstance(value, Mapping):
+        found: dict[str, Any] = {}
+        for task, (known, target) in value.items():
+            places = {row: place for place, row in enumerate(known.tolist())}
+            kept = [index for index, row in enumerate(rows) if row in places]
+            chosen = [places[rows[index]] for index in kept]
+            found[task] = (torch.tensor(kept, dtype=torch.int64), _rows(target, chosen))
+        return found
+    if value is None or isinstance(value, Tensor):
+        return None if value is None else value[rows]
+    return type(value)(value[row] for row in rows) if value else value
+
+
 def _move(value: Any, device: Any) -> Any:
-    if isinstance(value, Tensor):
+    if isinstance(value, (Tensor, Objects)):
         return value.to(device, non_blocking=True)
     if isinstance(value, dict):
         return {key: _move(item, device) for key, item in value.items()}
@@ -84,7 +131,7 @@ def _move(value: Any, device: Any) -> Any:
 
 
 def _pinned(value: Any) -> Any:
-    if isinstance(value, Tensor):
+    if isinstance(value, (Tensor, Objects)):
         return value.pin_memory()
     if isinstance(value, dict):
         return {key: _pinned(item) for key, item in value.items()}
@@ -105,30 +152,3 @@ class Levels:
     def rank(self) -> int:
         """Number of axes of the grid."""
         return len(self.strides[0])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelMap:
-    """A class for every cell of the grid."""
-
-    id: str
-    labels: Tensor
-    """[*space] int64 on the CPU, at the input's original size."""
-    classes: tuple[str, ...] = ()
-    scores: Tensor | None = field(default=None)
-    """[*space] probability of the chosen class, where it was asked for."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Share of the cells that each class covers; the map itself is written as a picture or array."""
-        counts = self.labels.flatten().bincount(minlength=len(self.classes)).tolist()
-        total = max(sum(counts), 1)
-        names: Sequence[str] = self.classes or [str(index) for index in range(len(counts))]
-        return {
-            "id": self.id,
-            "size": list(self.labels.shape),
-            "share": {name: count / total for name, count in zip(names, counts, strict=False) if count},
-        }
-
-
-Prediction = LabelMap
-"""What a task returns for one sample; a union once there are more kinds."""

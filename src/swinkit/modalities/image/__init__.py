@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from swinkit.modalities.image.image import Image, picture_of
+from swinkit.modalities.image.image import Image
+from swinkit.modalities.image.regions import picture_of
 
 __all__ = ["Image", "picture_of"]

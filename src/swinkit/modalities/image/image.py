@@ -1,10 +1,11 @@
-"""Pictures: RGB or grey, of any size; targets are masks of class indices."""
+"""Pictures: RGB or grey, of any size; targets are masks, classes or things, see `targets`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,12 +13,13 @@ import torch
 from torch import Tensor
 
 from swinkit.files import ConfigError, DataError
-from swinkit.files.masks import IGNORE, MaskFile, read_ids
 from swinkit.files.pictures import read_picture
+from swinkit.modalities.image import drawing, targets
 from swinkit.modalities.image.photometric import Limits
-from swinkit.modalities.image.warp import MAX_SIDE, resize, warp, warp_mask
+from swinkit.modalities.image.randaugment import erase, randaugment
+from swinkit.modalities.image.regions import checked, fitting, shown, to_array, to_grid
+from swinkit.modalities.image.warp import MAX_SIDE, resize, warp
 from swinkit.ops import affine
-from swinkit.ops.palette import overlay
 from swinkit.types import Batch, Prediction, Record, Sample
 
 Pair = tuple[int, int]
@@ -29,6 +31,10 @@ class Image:
 
     size: Pair | None = None
     """The crop a training step sees; None: the whole picture."""
+    view: Literal["picture", "region"] = "picture"
+    """What a sample shows. `picture`: all of it, rescaled; in training a crop of that. `region`: the part that the
+    record names (all of it where it names none), fitted into `size`, in evaluation too; in training zoomed, moved and
+    turned about that."""
     scale: float = 1.0
     """Every picture is rescaled by this, in training and evaluation; targets and predictions keep the original size."""
     shorter: int | None = None
@@ -59,6 +65,13 @@ class Image:
     hue: float = 0.0
     """Training: largest turn of the colours in degrees."""
     gamma: float = 0.0
+    randaugment: int = 0
+    """Training: so many changes of RandAugment on top; they move pictures without their masks or boxes, so this is for
+    classes alone."""
+    magnitude: float = 9.0
+    """Training: their strength, 0 to 10."""
+    erase: float = 0.0
+    """Training: probability of filling one rectangle with noise."""
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -70,15 +83,25 @@ class Image:
                 raise ConfigError(f"{name} {values}: give one value a channel, {self.channels} in all")
         if min(self.std) <= 0:
             raise ConfigError(f"std {self.std}: must be positive")
-        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise ConfigError(f"size {self.size}: give [height, width], both at least 1")
-        if self.scale <= 0 or (self.shorter is not None and (self.shorter < 1 or self.scale != 1.0)):
-            raise ConfigError(f"scale {self.scale}, shorter {self.shorter}: give one of them, positive")
+        self._check_sizes()
+        if self.randaugment < 0 or not 0 <= self.magnitude <= 10 or not 0 <= self.erase <= 1:
+            raise ConfigError(
+                f"randaugment {self.randaugment}, magnitude {self.magnitude}, erase {self.erase}: give a number of "
+                "changes, a strength of 0 to 10 and a probability"
+            )
         try:
             self._ranges()
             self._limits()
         except ValueError as error:
             raise ConfigError(str(error)) from error
+
+    def _check_sizes(self) -> None:
+        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
+            raise ConfigError(f"size {self.size}: give [height, width], both at least 1")
+        if self.view not in ("picture", "region") or (self.view == "region" and self.size is None):
+            raise ConfigError(f"view {self.view!r}: there are picture and region, and region needs a size")
+        if self.scale <= 0 or (self.shorter is not None and (self.shorter < 1 or self.scale != 1.0)):
+            raise ConfigError(f"scale {self.scale}, shorter {self.shorter}: give one of them, positive")
 
     @property
     def rank(self) -> int:
@@ -86,7 +109,7 @@ class Image:
         return 2
 
     def read(self, record: Record) -> Sample:
-        """Decode picture and mask. Raises DataError: file and field, where one cannot be used or their sizes differ."""
+        """Decode picture and target. Raises DataError: file and field, where one cannot be used or sizes differ."""
         name = record.source if isinstance(record.source, Path) else record.id
         picture = read_picture(record.source) if isinstance(record.source, Path) else _checked(record.source, name)
         if max(picture.shape[:2]) > MAX_SIDE:
@@ -95,38 +118,46 @@ class Image:
             )
         if self.channels == 1:
             picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
-        mask = None if record.target is None else _mask(record.target, name)
-        if mask is not None and mask.shape != picture.shape[:2]:
-            raise DataError(
-                record.target.path if isinstance(record.target, MaskFile) else name,
-                f"is {_by(mask.shape)} px, but its picture {Path(name).name} is {_by(picture.shape)} "
-                "(after EXIF rotation): export it at the size of the picture",
-                field="mask",
-            )
-        return _sample(record.id, picture, mask, picture.shape[:2])
+        size = (picture.shape[0], picture.shape[1])
+        target = targets.read(record.target, name, size)
+        return Sample(
+            id=record.id, grid=to_grid(picture), target=target, size=size, region=checked(record.region, name)
+        )
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """The training view: one affine for picture (linear) and mask (nearest, 255 outside), then colours."""
-        picture = _array(sample.grid)
+        """The training view: one affine for picture (linear) and target (masks: nearest, 255 outside), then colours."""
+        picture = to_array(sample.grid)
         space = picture.shape[:2]
         factor = self._factor(space)
         size = self.size or _scaled(space, factor)
-        matrix = affine.draw(rng, self._ranges(), space, size, factor)
+        if self.view == "region":
+            matrix = affine.compose(affine.draw(rng, self._ranges(), size, size), fitting(sample.region, space, size))
+        else:
+            matrix = affine.draw(rng, self._ranges(), space, size, factor)
         change = self._limits().draw(rng)
-        picture = change.apply(warp(picture, matrix, size, tuple(255 * value for value in self.mean)))
-        mask = None if sample.target is None else sample.target.numpy().astype(np.uint8)
-        return _sample(sample.id, picture, None if mask is None else warp_mask(mask, matrix, size, IGNORE), size)
+        picture = change.apply(warp(picture, matrix, size, self._fill()))
+        fill = tuple(map(round, self._fill()))
+        if self.randaugment:
+            picture = randaugment(picture, rng, changes=self.randaugment, magnitude=self.magnitude, fill=fill)
+        if self.erase and rng.random() < self.erase:
+            picture = erase(picture, rng)
+        return Sample(
+            id=sample.id, grid=to_grid(picture), target=targets.warped(sample.target, matrix, size), size=size
+        )
 
     def standard(self, sample: Sample) -> Sample:
-        """The evaluation view: the whole picture, rescaled; the target stays at its original size."""
-        picture = _array(sample.grid)
+        """The evaluation view: the whole picture, rescaled, or the region; the target stays at its original size."""
+        picture = to_array(sample.grid)
+        if self.view == "region" and self.size is not None:
+            matrix = fitting(sample.region, picture.shape[:2], self.size)
+            return replace(sample, grid=to_grid(warp(picture, matrix, self.size, self._fill())), matrix=matrix)
         scaled = resize(picture, _scaled(picture.shape[:2], self._factor(picture.shape[:2])))
-        return Sample(id=sample.id, grid=_grid(scaled), target=sample.target, size=sample.size)
+        return Sample(id=sample.id, grid=to_grid(scaled), target=sample.target, size=sample.size)
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         """Normalised pictures, padded at the high end with zeros (masks with 255) to the largest of the batch.
 
-        Where some samples have no mask, theirs is all 255.
+        Where some samples have no target, theirs is a mask of 255, class -1, or no things.
         """
         spaces = [tuple(sample.grid.shape[1:]) for sample in samples]
         height, width = (max(sides) for sides in zip(*spaces, strict=True))
@@ -138,19 +169,26 @@ class Image:
         return Batch(
             grid=grid,
             valid=_valid(spaces, (height, width)),
-            target=_targets(samples),
+            target=targets.stacked(samples),
             ids=tuple(sample.id for sample in samples),
             sizes=tuple(sample.size for sample in samples),
+            matrices=tuple(s.matrix for s in samples) if any(s.matrix is not None for s in samples) else (),
         )
 
     def draw(self, sample: Sample, prediction: Prediction) -> np.ndarray:
-        """[h w 3] uint8: the picture, tinted by the predicted classes, at its original size."""
-        return overlay(picture_of(sample), prediction.labels.numpy())
+        """[h w 3] uint8: the prediction over the picture at its original size (over its region, where there is one),
+        small ones enlarged where words are."""
+        picture, matrix = shown(sample)
+        return drawing.draw(picture, prediction if matrix is None else targets.seen(prediction, matrix))
 
-    def draw_target(self, sample: Sample) -> np.ndarray:
-        """[h w 3] uint8: the picture, tinted by its true classes, at its original size."""
-        picture = picture_of(sample)
-        return picture if sample.target is None else overlay(picture, sample.target.numpy())
+    def draw_target(self, sample: Sample, classes: Sequence[str]) -> np.ndarray:
+        """[h w 3] uint8: the truth over the same."""
+        picture, matrix = shown(sample)
+        target = sample.target if matrix is None else targets.warped(sample.target, matrix, picture.shape[:2])
+        return drawing.draw_target(picture, target, classes)
+
+    def _fill(self) -> tuple[float, ...]:
+        return tuple(255 * value for value in self.mean)
 
     def _factor(self, space: Sequence[int]) -> float:
         return self.scale if self.shorter is None else self.shorter / min(space)
@@ -174,40 +212,10 @@ class Image:
         )
 
 
-def picture_of(sample: Sample) -> np.ndarray:
-    """[h w 3] uint8: what a sample shows, at its original size."""
-    picture = resize(_array(sample.grid), (sample.size[0], sample.size[1]))
-    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture.copy()
-
-
 def _checked(source: np.ndarray, name: Path | str) -> np.ndarray:
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or 0 in source.shape:
         raise DataError(name, f"is an array {source.dtype} {source.shape}: pictures are [height width 3] uint8")
     return np.ascontiguousarray(source)
-
-
-def _mask(target: MaskFile | Path | np.ndarray, name: Path | str) -> np.ndarray:
-    """[h w] uint8 class indices."""
-    mask = target.read() if isinstance(target, MaskFile) else target
-    if isinstance(mask, Path):
-        mask = read_ids(mask)
-    if mask.ndim != 2 or mask.dtype.kind not in "ui" or mask.size and not 0 <= mask.min() <= mask.max() <= 255:
-        raise DataError(name, f"{mask.dtype} {mask.shape} array: masks are [height width] indices 0..255", field="mask")
-    return mask.astype(np.uint8)
-
-
-def _sample(name: str, picture: np.ndarray, mask: np.ndarray | None, size: Sequence[int]) -> Sample:
-    target = None if mask is None else torch.from_numpy(mask.astype(np.int64))
-    return Sample(id=name, grid=_grid(picture), target=target, size=tuple(size))
-
-
-def _grid(picture: np.ndarray) -> Tensor:
-    """[c h w] over the same memory; writable, as torch wants it."""
-    return torch.from_numpy(picture if picture.flags.writeable else picture.copy()).permute(2, 0, 1)
-
-
-def _array(grid: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(grid.permute(1, 2, 0).numpy())
 
 
 def _scaled(space: Sequence[int], factor: float) -> Pair:
@@ -221,19 +229,3 @@ def _valid(spaces: Sequence[Sequence[int]], size: Pair) -> Tensor | None:
     for place, (height, width) in zip(valid, spaces, strict=True):
         place[:height, :width] = True
     return valid
-
-
-def _targets(samples: Sequence[Sample]) -> Tensor | None:
-    if all(sample.target is None for sample in samples):
-        return None
-    spaces = [sample.size if sample.target is None else tuple(sample.target.shape) for sample in samples]
-    height, width = (max(sides) for sides in zip(*spaces, strict=True))
-    targets = torch.full((len(samples), height, width), IGNORE)
-    for place, sample in zip(targets, samples, strict=True):
-        if sample.target is not None:
-            place[: sample.target.shape[0], : sample.target.shape[1]] = sample.target
-    return targets
-
-
-def _by(shape: Sequence[int]) -> str:
-    return f"{shape[0]}x{shape[1]}"

@@ -1,0 +1,131 @@
+"""Blood cells (and kangaroos) from scratch: swinkit's detector against the same head on a plain convolutional backbone.
+
+    python benchmarks/bccd.py --data FOLDER                      validation only, to choose by
+    python benchmarks/bccd.py --data FOLDER --publish            with the test split, into benchmarks/results/bccd.json
+    python benchmarks/bccd.py --bench kangaroo --data FOLDER
+
+Both sides have one recipe, data and loss included, and are trained equally long; the test split is predicted once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from contest import Trained, fresh, pace, say, train_control, train_swin, with_steps
+from controls.pyramid import Pyramid
+from record import contest_command, contest_options, plain_entry, publish, rounded
+
+from swinkit.engine import pick_device
+from swinkit.metrics import AveragePrecision
+from swinkit.recipes import Recipe, detect
+from swinkit.recipes.parts import loader, open_data
+from swinkit.recipes.text import merged, parse_settings
+from swinkit.types import Batch, Detections, Objects
+
+MINUTES = {"bccd": 30.0, "kangaroo": 15.0}
+CHANGES: dict[str, dict[str, Any]] = {
+    "bccd": {"modality": {"flip_vertical": 0.5, "scale": 0.4}},  # cells have no upper side, and none is small
+    "kangaroo": {},
+}
+"""What the benchmark sets, for both sides."""
+CONTROL: dict[str, Any] = {"training": {"rate": 1e-3, "ema": 0.998}}
+"""How the control is trained instead."""
+DRAWS = 300
+"""Resamplings of the pictures for an interval."""
+
+Pairs = list[tuple[Detections, Objects]]
+
+
+def predicted(trained: Trained, split: str) -> Pairs:
+    """What is found in every picture of a split, with the truth."""
+    recipe = trained.recipe
+    data = open_data(recipe, split)
+    device = pick_device(recipe.training.device)
+    pairs: Pairs = []
+    trained.model.eval()
+    for batch in dataclasses.replace(loader(recipe, data), batch=8).once():
+        with torch.inference_mode():
+            found = recipe.task.predict(trained.model, batch.to(device))
+        pairs += zip(found, batch.target, strict=True)  # type: ignore[arg-type]
+    return pairs
+
+
+def figures(pairs: Sequence[tuple[Detections, Objects]]) -> AveragePrecision:
+    """The metric over these pictures, each for itself even where it is there twice."""
+    metrics = AveragePrecision(pairs[0][0].classes)
+    for number, (found, truth) in enumerate(pairs):
+        metrics.update([dataclasses.replace(found, id=f"{number:06d}")], Batch(grid=torch.zeros(1), target=[truth]))
+    return metrics
+
+
+def interval(pairs: Pairs, name: str = "map50") -> tuple[float, float]:
+    """95 % of a figure under resampling of the pictures."""
+    rng = np.random.default_rng(0)
+    draws = [rng.integers(len(pairs), size=len(pairs)) for _ in range(DRAWS)]
+    values = [figures([pairs[index] for index in draw]).result()[name] for draw in draws]
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train both sides, evaluate, write."""
+    recipe = _recipe(options, {})
+    minutes = options.minutes or MINUTES[options.bench]
+    steps = options.steps or pace(recipe, fresh(recipe)).steps(60 * minutes)
+    command = contest_command("bccd", options, steps)
+    own = train_swin(with_steps(recipe, steps), Path(options.out) / "swin", command)
+    sides = {"swin": _side(recipe.model.name, own, options.publish)}
+    if not options.no_control:
+        other = _recipe(options, merged(CONTROL, parse_settings(options.control_set)))
+        make = _control(other, options.width)
+        control_steps = options.control_steps or pace(other, make).steps(own.seconds)
+        trained = train_control(with_steps(other, control_steps), make, Path(options.out) / "control")
+        sides["control"] = _side(f"plain convolutional backbone, width {options.width}", trained, options.publish)
+    if options.publish and "control" in sides:
+        found = plain_entry(options.bench, "map50", sides, own.recipe, command)
+        say(f"written: {publish(found)}")
+
+
+def _recipe(options: argparse.Namespace, more: dict[str, Any]) -> Recipe:
+    changes = merged(merged(CHANGES[options.bench], more), parse_settings(options.set))
+    changes = merged(changes, {"training": {"seed": options.seed, "steps": 100}})
+    return detect(options.data, model=options.model, seed=options.seed, changes=changes, say=say)
+
+
+def _control(recipe: Recipe, width: int) -> Callable[[], Pyramid]:
+    return lambda: Pyramid(recipe.task.head, width=width, channels=recipe.modality.channels)
+
+
+def _side(name: str, trained: Trained, publish: bool) -> dict[str, Any]:
+    training = trained.recipe.training
+    validation = figures(predicted(trained, "val")).result()
+    facts: dict[str, Any] = {
+        "name": name, "parameters": trained.parameters, "steps": training.steps, "batch": training.batch,
+        "rate": training.rate, "seconds": round(trained.seconds, 1), "validation": rounded(validation["map50"]),
+        "validation_map": rounded(validation["map"]),
+    }  # fmt: skip
+    if publish:
+        pairs = predicted(trained, "test")
+        metrics = figures(pairs)
+        found = metrics.result()
+        facts |= {"value": rounded(found["map50"]), "map": rounded(found["map"]), "recall": rounded(found["recall"])}
+        facts["interval"] = [rounded(bound) for bound in interval(pairs)]
+        facts["per_class"] = {row["name"]: rounded(row["map50"]) for row in metrics.details()["per_class"]}
+    say(f"{name}: {facts}")
+    return facts
+
+
+def main() -> None:
+    parser = contest_options(__doc__, model="swin_micro", out="runs/bccd", width=32, minutes="30 and 15")
+    parser.add_argument("--bench", choices=MINUTES, default="bccd")
+    run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""What lies on disk after a prediction: which files each kind of answer has, and the tables over all inputs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Picture
+
+from swinkit.files import ConfigError
+from swinkit.ops.palette import colours
+from swinkit.types import Answers, ClassScores, Detections, Keypoints, LabelMap, Prediction, Task
+
+LIST = "predictions.json"
+OVERLAY = "-overlay.png"
+Entry = Mapping[str, Any]
+"""What predictions.json says about one input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How one kind of answer is written."""
+
+    own: str = ""
+    """The ending of the file that holds one answer alone; empty: the entry in predictions.json says all."""
+    tables: Mapping[str, Callable[[Sequence[Entry], tuple[str, ...]], bytes]] = field(default_factory=dict[str, Any])
+    """Files over all inputs, beside predictions.json: name -> content of (entries, classes)."""
+
+    def files(self, name: str) -> tuple[str, ...]:
+        """The files of one input."""
+        return (*([name + self.own] if self.own else []), name + OVERLAY)
+
+
+def form_of(task: Task) -> Form:
+    """How a task's answers are written."""
+    return FORMS[getattr(task, "answers", LabelMap)]
+
+
+def save(prediction: Prediction, path: Path) -> None:
+    """One answer alone: an index PNG in the classes' colours for a label map, JSON for every other kind.
+
+    Raises:
+        ConfigError: the ending of the path is another.
+    """
+    wanted = ".png" if isinstance(prediction, LabelMap) else ".json"
+    if path.suffix.lower() != wanted:
+        kind = "mask" if isinstance(prediction, LabelMap) else "prediction"
+        raise ConfigError(f"{path}: a {kind} is saved as {wanted}")
+    if not isinstance(prediction, LabelMap):
+        path.write_text(json.dumps(prediction.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        return
+    image = Picture.fromarray(prediction.labels.numpy().astype(np.uint8))
+    image.putpalette(colours(256).astype(np.uint8).tobytes())
+    image.save(path)
+
+
+def class_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """CSV with a line an input: its file, the class and its probability."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["file", "class", "score"])
+    rows.writerows([entry.get("source", entry["id"]), entry["class"], f"{entry['score']:.6f}"] for entry in entries)
+    return text.getvalue().encode()
+
+
+def coco(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """COCO JSON: what was found as annotations with scores, which annotation tools read and change.
+
+    Images are numbered from 1 in the order of the inputs, categories from 1 in the order of the classes.
+    """
+    images = [
+        {"id": index, "file_name": Path(entry.get("source", entry["id"])).name,
+         "width": entry["size"][1], "height": entry["size"][0]}
+        for index, entry in enumerate(entries, start=1)
+    ]  # fmt: skip
+    found = [(index, thing) for index, entry in enumerate(entries, start=1) for thing in entry["objects"]]
+    annotations = [
+        {"id": number, "image_id": index, "category_id": classes.index(thing["class"]) + 1, "bbox": thing["bbox"],
+         "area": thing.get("area", thing["bbox"][2] * thing["bbox"][3]), "iscrowd": 0, "score": thing["score"],
+         **{key: thing[key] for key in ("segmentation", "keypoints", "num_keypoints") if key in thing}}
+        for number, (index, thing) in enumerate(found, start=1)
+    ]  # fmt: skip
+    categories = [{"id": number, "name": name} for number, name in enumerate(classes, start=1)]
+    document = {"images": images, "annotations": annotations, "categories": categories}
+    return (json.dumps(document, allow_nan=False) + "\n").encode()
+
+
+def coco_points(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """The same for points: one category with their names and skeleton, which COCO counts from 1."""
+    named = [{**entry, "objects": [{**thing, "class": "thing"} for thing in entry["objects"]]} for entry in entries]
+    document = json.loads(coco(named, ("thing",)))
+    if entries:
+        skeleton = [[one + 1, other + 1] for one, other in entries[0]["skeleton"]]
+        document["categories"][0] |= {"keypoints": entries[0]["names"], "skeleton": skeleton}
+    return (json.dumps(document, allow_nan=False) + "\n").encode()
+
+
+def point_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """CSV with a line a point: file, number of the thing in it from 0, name, x, y (pixels, 0 is the middle of the first
+    one) and score."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["file", "thing", "point", "x", "y", "score"])
+    for entry in entries:
+        for number, thing in enumerate(entry["objects"]):
+            places = zip(thing["keypoints"][::3], thing["keypoints"][1::3], thing["scores"], strict=True)
+            for name, (x, y, score) in zip(entry["names"], places, strict=True):
+                file = entry.get("source", entry["id"])
+                rows.writerow([file, number, name, f"{x:.3f}", f"{y:.3f}", f"{score:.6f}"])
+    return text.getvalue().encode()
+
+
+FORMS: dict[type, Form] = {
+    LabelMap: Form(own=".png"),
+    Answers: Form(),
+    ClassScores: Form(tables={"predictions.csv": class_table}),
+    Detections: Form(tables={"predictions-coco.json": coco}),
+    Keypoints: Form(tables={"predictions-coco.json": coco_points, "keypoints.csv": point_table}),
+}
+"""Kind of answer -> how it is written."""

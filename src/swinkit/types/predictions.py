@@ -1,0 +1,156 @@
+"""What a task answers for one sample: plain values on the CPU that can be written, drawn and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor
+
+from swinkit.types.values import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelMap:
+    """A class for every cell of the grid."""
+
+    id: str
+    labels: Tensor
+    """[*space] int64 on the CPU, at the input's original size."""
+    classes: tuple[str, ...] = ()
+    scores: Tensor | None = field(default=None)
+    """[*space] probability of the chosen class, where it was asked for."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Share of the cells that each class covers; the map itself is written as a picture or array."""
+        counts = self.labels.flatten().bincount(minlength=len(self.classes)).tolist()
+        total = max(sum(counts), 1)
+        names: Sequence[str] = self.classes or [str(index) for index in range(len(counts))]
+        return {
+            "id": self.id,
+            "size": list(self.labels.shape),
+            "share": {name: count / total for name, count in zip(names, counts, strict=False) if count},
+        }
+
+
+TOP = 5
+"""Classes that `ClassScores` tells of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassScores:
+    """One class for the whole grid."""
+
+    id: str
+    scores: Tensor
+    """[classes] float32 probabilities on the CPU."""
+    classes: tuple[str, ...]
+
+    @property
+    def label(self) -> int:
+        """The index of the most probable class; the first one of equals."""
+        return int(self.scores.argmax())
+
+    def best(self, count: int = TOP) -> list[tuple[str, float]]:
+        """The most probable classes with their probabilities, best first."""
+        values, places = self.scores.sort(descending=True, stable=True)
+        return [(self.classes[i], v) for i, v in zip(places[:count].tolist(), values[:count].tolist(), strict=True)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The class, its probability and the best few."""
+        (name, score), *_ = best = self.best()
+        return {"id": self.id, "class": name, "score": score, "best": [{"class": n, "score": s} for n, s in best]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detections:
+    """The things found in one picture, best first."""
+
+    id: str
+    boxes: Tensor
+    """[n 4] float32 on the CPU: left, top, right, bottom edges in pixels of the original picture."""
+    labels: Tensor
+    """[n] int64 class indices."""
+    scores: Tensor
+    """[n] float32 confidences, 0 to 1."""
+    classes: tuple[str, ...]
+    size: Window
+    """[height width] of the original picture."""
+    masks: Tensor | None = None
+    """[n height width] bool, where the task finds them."""
+    sure: float = 0.0
+    """Things of a lower score are listed, but too doubtful to be drawn."""
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def certain(self) -> Detections:
+        """Only what is not doubtful."""
+        kept = self.scores >= self.sure
+        masks = None if self.masks is None else self.masks[kept]
+        return replace(self, boxes=self.boxes[kept], labels=self.labels[kept], scores=self.scores[kept], masks=masks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every thing with class, score and box [left, top, width, height], as COCO writes them."""
+        rows = zip(self.boxes.tolist(), self.labels.tolist(), self.scores.tolist(), strict=True)
+        things = [
+            {"class": self.classes[label], "score": score, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+            for (x1, y1, x2, y2), label, score in rows
+        ]
+        return {"id": self.id, "size": list(self.size), "objects": things}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keypoints:
+    """The points of the things that were looked at in one picture."""
+
+    id: str
+    points: Tensor
+    """[n k 3] float32 on the CPU: x and y in pixels of the original picture, and a score of 0 to 1."""
+    boxes: Tensor
+    """[n 4] float32: left, top, right, bottom edges of where each was looked for."""
+    names: tuple[str, ...]
+    """Of the k points."""
+    skeleton: tuple[tuple[int, int], ...]
+    """Points that a line joins, counted from 0."""
+    size: Window
+    """[height width] of the original picture."""
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every thing with its score (the mean of its points'), box [left, top, width, height] and `keypoints` [x, y,
+        2] in a row, as COCO writes them (0 is the middle of the first pixel), and the points' own scores; skeleton
+        counted from 0."""
+        things = [
+            {
+                "score": sum(score for _, _, score in rows) / max(len(rows), 1),
+                "bbox": [x1, y1, x2 - x1, y2 - y1],
+                "keypoints": [value for x, y, _ in rows for value in (x - 0.5, y - 0.5, 2)],
+                "num_keypoints": len(rows),
+                "scores": [score for _, _, score in rows],
+            }
+            for rows, (x1, y1, x2, y2) in zip(self.points.tolist(), self.boxes.tolist(), strict=True)
+        ]
+        about = {"names": list(self.names), "skeleton": [list(pair) for pair in self.skeleton]}
+        return {"id": self.id, "size": list(self.size), **about, "objects": things}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What several tasks say about one sample."""
+
+    id: str
+    answers: dict[str, Any]
+    """Task -> its prediction."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Every answer under the name of its task."""
+        each = {name: answer.to_json() for name, answer in self.answers.items()}
+        return {"id": self.id, **{name: {k: v for k, v in found.items() if k != "id"} for name, found in each.items()}}
+
+
+Prediction = LabelMap | ClassScores | Detections | Keypoints | Answers
+"""What a task returns for one sample."""

@@ -1,0 +1,88 @@
+"""The scripts that measure detection: two files say what the run said, and the control takes any picture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_boxes import CLASSES, document, scene
+
+from swinkit.metrics import AveragePrecision
+from swinkit.recipes.writing import coco
+from swinkit.tasks import Detect
+from swinkit.types import Batch, Detections, Objects
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The scripts import each other as neighbours, as they do when one is run."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if str(SCRIPTS) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def pairs(count: int) -> list[tuple[Detections, Objects]]:
+    """Scenes with answers that are shifted, of the wrong class or missing."""
+    found = []
+    for index in range(count):
+        rows = scene(index)[1]
+        boxes = torch.tensor([box for _, box in rows]).float()
+        labels = torch.tensor([label for label, _ in rows])
+        truth = Objects(boxes=boxes, labels=labels, crowd=torch.zeros(2, dtype=torch.bool))
+        answer = Detections(
+            id=f"s{index}", boxes=boxes + index / 4, labels=labels if index % 3 else labels.flip(0),
+            scores=torch.tensor([0.9, 0.1 * index]), classes=CLASSES, size=(32, 40),
+        )  # fmt: skip
+        found.append((answer, truth))
+    return found
+
+
+def test_two_files_give_the_figures_of_the_metric(tmp_path: Path) -> None:
+    from coco_files import evaluate_files
+
+    rows = pairs(6)
+    metrics = AveragePrecision(CLASSES)
+    for answer, truth in rows:
+        metrics.update([answer], Batch(grid=torch.zeros(1), target=[truth]))
+    entries = [{**answer.to_json(), "source": f"elsewhere/{answer.id}.png"} for answer, _ in reversed(rows)]
+    (tmp_path / "found.json").write_bytes(coco(entries, CLASSES))
+    (tmp_path / "truth.json").write_text(json.dumps(document(6)))
+    found = evaluate_files(tmp_path / "found.json", tmp_path / "truth.json")
+    assert found == pytest.approx(metrics.result(), abs=1e-6) and 0.2 < found["map50"] < 0.9
+    (tmp_path / "found.json").write_bytes(coco([{**entries[0], "source": "other.png"}], CLASSES))
+    with pytest.raises(ValueError, match="is not in"):
+        evaluate_files(tmp_path / "found.json", tmp_path / "truth.json")
+
+
+def test_the_interval_holds_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    import bccd
+
+    monkeypatch.setattr(bccd, "DRAWS", 40)
+    rows = pairs(6)
+    low, high = bccd.interval(rows)
+    assert low < bccd.figures(rows).result()["map50"] < high
+
+
+@pytest.mark.parametrize("size", [(31, 50), (64, 96)])
+def test_the_control_takes_any_size_and_learns_as_the_product(size: tuple[int, int]) -> None:
+    from controls.pyramid import Pyramid
+
+    task = Detect(classes=CLASSES, channels=8, depth=1)
+    model = Pyramid(task.head, width=4).train()
+    valid = torch.ones(2, *size, dtype=torch.bool)
+    valid[0, :, size[1] // 2 :] = False
+    rows = [truth for _, truth in pairs(2)]
+    batch = Batch(grid=torch.randn(2, 3, *size), valid=valid, target=rows, ids=("a", "b"))
+    sum(total for total, _ in task.losses(model, batch).values()).backward()  # type: ignore[union-attr]
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    answers = task.predict(model.eval(), batch)
+    assert [answer.size for answer in answers] == [size, size]
