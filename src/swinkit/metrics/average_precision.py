@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from faster_coco_eval import COCO, COCOeval_faster  # pyright: ignore[reportMissingTypeStubs]
 
 from swinkit.ops.boxes import iou, pairwise
 from swinkit.types import Batch, Detections, Objects
@@ -102,6 +101,8 @@ class AveragePrecision:
         for number, picture in enumerate(pictures, start=1):
             truth += _annotations(number, picture.boxes, picture.labels, crowd=picture.crowd)
             found += _annotations(number, picture.found, picture.found_labels, scores=picture.scores)
+        from faster_coco_eval import COCO  # pyright: ignore[reportMissingTypeStubs]  # slow: only this needs it
+
         sides = [
             COCO({"images": images, "categories": categories, "annotations": _numbered(rows)})
             for rows in (truth, found)
@@ -109,10 +110,12 @@ class AveragePrecision:
         return evaluated(sides[0], sides[1])
 
 
-def evaluated(truth: COCO, found: COCO, kind: Literal["bbox", "segm"] = "bbox") -> dict[str, Any]:
+def evaluated(truth: Any, found: Any, kind: Literal["bbox", "segm"] = "bbox") -> dict[str, Any]:
     """The library's tables of two COCO documents: `precision` [IoU recall class area count], `recall` [IoU class area
     count], -1 where undefined.
     """
+    from faster_coco_eval import COCOeval_faster  # pyright: ignore[reportMissingTypeStubs]
+
     evaluation = COCOeval_faster(truth, found, iouType=kind, print_function=_silent)
     evaluation.evaluate()
     evaluation.accumulate()

@@ -147,7 +147,7 @@ def similarity(row: Row, sigmas: Sequence[float]) -> float:
 
 def average_precision(rows: Sequence[Row], sigmas: Sequence[float]) -> dict[str, float]:
     """`oks_ap` (mean over the similarities 0.50 to 0.95) and `oks_ap50`; {} where nothing is labelled."""
-    from faster_coco_eval import COCO, COCOeval_faster  # slow to import, and only this figure needs it
+    from faster_coco_eval import COCO, COCOeval_faster  # pyright: ignore[reportMissingTypeStubs]  # slow: only here
 
     rows = [row for row in rows if (row.truth[:, 2] > 0).any()]
     if not rows:
