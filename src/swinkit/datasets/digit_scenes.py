@@ -20,7 +20,7 @@ wide, so crops end there).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 import torch
 
+from swinkit.datasets.digit_sources import handwritten, photographs
 from swinkit.files import ConfigError
 from swinkit.types import Objects, Record
 
@@ -42,8 +43,9 @@ KEPT = 8192
 LEAST, MOST = 2, 4  # digits in a scene
 CLASSES = ("background", *"0123456789")
 _NAMES = {"mask": CLASSES, "count": ("two", "three", "four"), "all": ()}
+Target = Literal["mask", "boxes", "instances", "count", "all"]
+_OF_TASK: dict[str, Target] = {"detect": "boxes", "classify": "count", "several": "all"}
 _SPLITS = {"train": (0.0, 0.7), "val": (0.7, 0.8), "test": (0.8, 1.0)}  # shares of the handwritten digits
-_LEFT = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ class DigitScenes:
     seed: int = 0
     counts: tuple[int, int, int] = (4000, 400, 400)
     """How many scenes train, val and test have."""
-    target: Literal["mask", "boxes", "instances", "count", "all"] = "mask"
+    target: Target = "mask"
     """What is to be learnt: a class for every pixel, the boxes of the digits, their masks with them, how many there
     are, or mask, boxes and number as the targets of three tasks: segment, detect, classify."""
 
@@ -106,6 +108,11 @@ class DigitScenes:
     def recognises(cls, path: Path | str) -> bool:
         """Whether the data set is asked for by its name."""
         return str(path) == "digit_scenes" and not Path(path).exists()
+
+    def of_task(self, task: str) -> DigitScenes:
+        """The same for a task, where no other target was asked for than the first one's."""
+        wanted: Target = _OF_TASK.get(task, "mask")
+        return replace(self, target=wanted) if self.target == "mask" else self
 
     def splits(self) -> tuple[str, ...]:
         """train, val and test."""
@@ -136,8 +143,8 @@ class DigitScenesSplit:
         self.ids = tuple(range(len(self.classes)))
         self.digits = dealt(split)
         """Which of scikit-learn's 1797 digits this split uses."""
-        self._ink, self._values = _handwritten(self.digits)
-        self._photographs = _photographs(right=split == "test")
+        self._ink, self._values = handwritten(self.digits)
+        self._photographs = photographs(right=split == "test")
         self._records: dict[int, Record] = {}
 
     def __len__(self) -> int:
@@ -215,23 +222,6 @@ def dealt(split: str) -> np.ndarray:
     order = np.random.default_rng(1797).permutation(1797)
     first, last = (round(share * len(order)) for share in _SPLITS[split])
     return np.sort(order[first:last])
-
-
-def _handwritten(which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[n 12 12] float32 ink in 0..1 with an empty border, and the digit each shows."""
-    from sklearn.datasets import load_digits  # slow to import, and only this data set needs it
-
-    digits = load_digits()
-    ink = (digits.images[which] / 16).astype(np.float32)
-    return np.pad(ink, ((0, 0), (2, 2), (2, 2))), digits.target[which]
-
-
-def _photographs(*, right: bool) -> list[np.ndarray]:
-    from sklearn.datasets import load_sample_images
-
-    pictures = load_sample_images().images
-    edges = [round(_LEFT * picture.shape[1]) for picture in pictures]
-    return [picture[:, edge:] if right else picture[:, :edge] for picture, edge in zip(pictures, edges, strict=True)]
 
 
 def _drawn(ink: np.ndarray, scale: float, degrees: float) -> np.ndarray:

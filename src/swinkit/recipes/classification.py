@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from swinkit.datasets import DigitScenes
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
 from swinkit.recipes.suiting import fast_precision, picture_sizes, suitable_model, training_view
@@ -65,8 +64,6 @@ NOT_MIRRORED = ("idx",)
 
 def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -> dict[str, Any]:
     """The whole recipe for that data, as plain values; what was said is looked at where it decides on other values."""
-    if isinstance(layout, DigitScenes) and layout.target == "mask":
-        layout = replace(layout, target="count")
     layout = layout.resolved()
     training = open_split(layout, "train", say=say)
     for split in layout.splits():

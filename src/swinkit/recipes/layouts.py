@@ -28,7 +28,8 @@ def find_layout(data: Mapping[str, Any], task: str, *, say: Say, where: str = ""
     kind_of("data", values, where=where)
     if Path(path).exists():
         values["path"] = str(Path(path).resolve())  # the recipe must work from any folder
-    return part("data", values, where=where)
+    found = part("data", values, where=where)
+    return found.of_task(task) if hasattr(found, "of_task") else found
 
 
 def open_split(layout: Layout, split: str, *, say: Say | None = None) -> Dataset:

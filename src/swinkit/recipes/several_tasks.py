@@ -42,7 +42,7 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     data = layout if isinstance(layout, DigitScenes) else Interleaved(path=layout.path, layouts=layouts)
     return {
         "task": {KIND: "several", "tasks": {name: each["task"] for name, each in chosen.items()}},
-        "data": plain_part("data", replace(data, target="all") if isinstance(data, DigitScenes) else data),
+        "data": plain_part("data", data),
         "model": first["model"],
         "modality": view,
         "training": first["training"],
