@@ -200,7 +200,16 @@ def publish(results: Sequence[dict[str, Any]], path: Path) -> None:
     kept = [result for result in kept if key(result) not in new]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([*kept, *results], indent=1) + "\n", encoding="utf-8")
-    bench.draw({title(result): result["rows"] for result in [*kept, *results]}, path.with_suffix(".png"))
+    bench.draw(bars([*kept, *results]), path.with_suffix(".png"))
+
+
+def bars(results: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Title -> the rows under it; what was measured again stands in the place of what came before."""
+    found: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
+    for result in results:
+        rows = {tuple(row[name] for name in ("project", "kind", "setting")): row for row in result["rows"]}
+        found[title(result)] = found.get(title(result), {}) | rows
+    return {name: list(rows.values()) for name, rows in found.items()}
 
 
 def key(result: dict[str, Any]) -> list[Any]:
