@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from bars import bars
 from peers import PEERS, find
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -203,25 +204,10 @@ def publish(results: Sequence[dict[str, Any]], path: Path) -> None:
     bench.draw(bars([*kept, *results]), path.with_suffix(".png"))
 
 
-def bars(results: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Title -> the rows under it; what was measured again stands in the place of what came before."""
-    found: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
-    for result in results:
-        rows = {tuple(row[name] for name in ("project", "kind", "setting")): row for row in result["rows"]}
-        found[title(result)] = found.get(title(result), {}) | rows
-    return {name: list(rows.values()) for name, rows in found.items()}
-
-
 def key(result: dict[str, Any]) -> list[Any]:
     """What a result is about."""
     kinds = sorted({row["kind"] for row in result["rows"]})
     return [kinds, *(result[name] for name in ("model", "precision", "batch", "device"))]
-
-
-def title(result: dict[str, Any]) -> str:
-    """Over a result's bars."""
-    learns = ", training" if result["rows"][0]["kind"] == "training" else ""
-    return f"{result['model']}, {result['precision']}, batch {result['batch']}{learns}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
