@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from scipy.optimize import linear_sum_assignment
 
 from swinkit.files import ConfigError
+from swinkit.ops import boxes
 from swinkit.types import Detections
 
 POSITION, VELOCITY = 1 / 20, 1 / 160
@@ -86,14 +88,14 @@ class Tracker:
         self._frames += 1
         for track in self._tracks:
             _predict(track)
-        boxes, scores, labels = (each.double().numpy() for each in (found.boxes, found.scores, found.labels))
+        places, scores, labels = (each.double().numpy() for each in (found.boxes, found.scores, found.labels))
         sure = np.flatnonzero(scores >= self.settings.sure)
         doubtful = np.flatnonzero((scores >= self.settings.doubtful) & (scores < self.settings.sure))
         seen: dict[int, int] = {}
         waiting = list(range(len(self._tracks)))
         free: list[int] = []
         for first, candidates in ((True, sure), (False, doubtful)):
-            pairs = self._matched([self._tracks[index] for index in waiting], boxes[candidates])
+            pairs = self._matched([self._tracks[index] for index in waiting], places[candidates])
             taken = {candidate for _, candidate in pairs}
             for track, candidate in pairs:
                 seen[waiting[track]] = int(candidates[candidate])
@@ -102,21 +104,21 @@ class Tracker:
             if first:
                 free = [int(candidates[place]) for place in range(len(candidates)) if place not in taken]
         for index, detection in seen.items():
-            _correct(self._tracks[index], boxes[detection], int(labels[detection]), float(scores[detection]))
+            _correct(self._tracks[index], places[detection], int(labels[detection]), float(scores[detection]))
         for index in waiting:
             self._tracks[index].missing += 1
         told = [self._told(self._tracks[index], detection, scores) for index, detection in seen.items()]
         for detection in free:
-            track = self._begun(boxes[detection], int(labels[detection]), float(scores[detection]))
+            track = self._begun(places[detection], int(labels[detection]), float(scores[detection]))
             told.append(self._told(track, detection, scores))
         self._tracks = [track for track in self._tracks if self._lives(track)]
         return sorted((each for each in told if each is not None), key=lambda each: each.number)
 
-    def _matched(self, tracks: list[_Track], boxes: np.ndarray) -> list[tuple[int, int]]:
+    def _matched(self, tracks: list[_Track], found: np.ndarray) -> list[tuple[int, int]]:
         """(track, box) pairs of the greatest total overlap."""
-        if not tracks or not len(boxes):
+        if not tracks or not len(found):
             return []
-        overlaps = iou(np.stack([track.box for track in tracks]), boxes)
+        overlaps = iou(np.stack([track.box for track in tracks]), found)
         rows, columns = linear_sum_assignment(overlaps, maximize=True)
         kept = overlaps[rows, columns] >= self.settings.overlap
         return list(zip(rows[kept].tolist(), columns[kept].tolist(), strict=True))
@@ -144,11 +146,7 @@ class Tracker:
 
 def iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """[n m] overlap of boxes [n 4] and [m 4] over their union."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), -1)
-    areas = [np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), -1) for boxes in (one, other)]
-    return shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-12)
+    return boxes.pairwise(boxes.iou, torch.from_numpy(one), torch.from_numpy(other)).numpy()
 
 
 def _centred(box: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -74,8 +74,11 @@ def predict_film(
         raise ConfigError("--track follows things that a run finds (task detect); this run finds something else")
     film_file, lines_file = (folder / file for file in files_of(name, track=False))
     count = 0
-    with _opened(source) as (film, frames), lines_file.open("w", encoding="utf-8") as lines, _Writer(film_file) as out:
-        table = _Table(folder / (name + TRACKS)) if tracker is not None else None
+    with ExitStack() as stack:
+        film, frames = stack.enter_context(_opened(source))
+        lines = stack.enter_context(lines_file.open("w", encoding="utf-8"))
+        out = stack.enter_context(_Writer(film_file))
+        table = None if tracker is None else stack.enter_context(closing(_Table(folder / (name + TRACKS))))
         try:
             for count, frame in enumerate(frames, start=1):
                 prediction = replace(predictor(frame).prediction, id=f"{film.name}-{count - 1:06d}")
@@ -89,9 +92,9 @@ def predict_film(
         except KeyboardInterrupt:
             if not source.startswith(CAMERA):  # a camera ends in no other way
                 raise
-        if table is not None:
-            table.close()
     if not count:
+        for file in files_of(name, track=tracker is not None):
+            (folder / file).unlink(missing_ok=True)
         raise DataError(source, "holds no frame that can be decoded")
     return {"source": source, "frames": count, "size": list(film.size), "rate": film.rate}
 
