@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,15 +15,21 @@ import numpy as np
 import torch
 
 from swinkit.files import ConfigError, DataError
+from swinkit.files.series import PARTS
 from swinkit.modalities.image import drawing
 from swinkit.recipes.predictor import Predictor
 from swinkit.recipes.tracking import Tracked, Tracker, Tracking
-from swinkit.types import Detections, Prediction
+from swinkit.types import Detections, Keypoints, LabelMap, Prediction
 
 ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 CAMERA = "camera:"
 """Before the number of a camera, `camera:0`."""
 FILM, LINES, TRACKS = "-overlay.mp4", ".jsonl", "-tracks.csv"
+COLUMNS: dict[type, tuple[str, ...]] = {
+    Detections: ("frame", "track", "class", "score", "left", "top", "right", "bottom"),
+    Keypoints: ("frame", "track", "point", *PARTS),
+}
+"""Kind of answer that can be followed -> the columns of its table."""
 RATE = 25.0
 """Frames a second, where a film does not say."""
 
@@ -59,7 +66,8 @@ def predict_film(
     most: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Write NAME-overlay.mp4 and NAME.jsonl, an answer a line, and with `tracking` NAME-tracks.csv, a thing a line.
+    """Write NAME-overlay.mp4 and NAME.jsonl, an answer a line; with `tracking` NAME-tracks.csv, a thing a line (of
+    points: a point of a thing, which training and prediction of series read).
 
     Args:
         source: a film, or `camera:0`.
@@ -70,15 +78,17 @@ def predict_film(
         ConfigError: there is nothing to follow in what the run finds.
     """
     tracker = None if tracking is None else Tracker(tracking)
-    if tracker is not None and getattr(predictor.recipe.task, "answers", None) is not Detections:
-        raise ConfigError("--track follows things that a run finds (task detect); this run finds something else")
+    answers = getattr(predictor.recipe.task, "answers", LabelMap)
+    if tracker is not None and answers not in COLUMNS:
+        raise ConfigError("--track follows things (task detect) and points (task pose); this run finds something else")
     film_file, lines_file = (folder / file for file in files_of(name, track=False))
     count = 0
     with ExitStack() as stack:
         film, frames = stack.enter_context(_opened(source))
         lines = stack.enter_context(lines_file.open("w", encoding="utf-8"))
         out = stack.enter_context(_Writer(film_file))
-        table = None if tracker is None else stack.enter_context(closing(_Table(folder / (name + TRACKS))))
+        place = folder / (name + TRACKS)
+        table = None if tracker is None else stack.enter_context(closing(_Table(place, COLUMNS[answers])))
         try:
             for count, frame in enumerate(frames, start=1):
                 prediction = replace(predictor(frame).prediction, id=f"{film.name}-{count - 1:06d}")
@@ -103,18 +113,45 @@ def _shown(
     frame: np.ndarray, prediction: Prediction, tracker: Tracker | None, table: _Table | None, index: int
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The frame with the answer drawn, and the answer as plain values."""
-    if tracker is None or table is None or not isinstance(prediction, Detections):
+    if tracker is None or table is None or not isinstance(prediction, (Detections, Keypoints)):
         return drawing.draw(frame, prediction), prediction.to_json()
+    if isinstance(prediction, Keypoints):
+        return _points(frame, prediction, tracker, table, index)
     tracked = tracker.update(prediction)
     for each in tracked:
-        table.write(index, each, prediction.classes)
-    plain = _followed(prediction, tracked).to_json()
-    for thing, each in zip(plain["objects"], tracked, strict=True):
-        thing["track"] = each.number
+        places = [f"{value:.2f}" for value in each.box]
+        table.write(index, each.number, prediction.classes[each.label], f"{each.score:.4f}", *places)
+    plain = _numbered(_followed(prediction, tracked).to_json(), tracked)
     words = [f"{each.number} {prediction.classes[each.label]}" for each in tracked]
     boxes = np.array([each.box for each in tracked]).reshape(-1, 4)
     numbers = np.array([each.number for each in tracked], np.int64)  # a colour a track
     return drawing.things(frame, boxes, numbers, words), plain
+
+
+def _points(
+    frame: np.ndarray, prediction: Keypoints, tracker: Tracker, table: _Table, index: int
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The same for points: a thing is followed by the box in which it was looked for."""
+    count = len(prediction)
+    boxes = Detections(
+        id=prediction.id, boxes=prediction.boxes, labels=torch.zeros(count, dtype=torch.int64),
+        scores=torch.ones(count), classes=("thing",), size=prediction.size,
+    )  # fmt: skip
+    tracked = tracker.update(boxes)
+    which = [each.detection for each in tracked]
+    followed = replace(prediction, points=prediction.points[which], boxes=prediction.boxes[which])
+    plain = _numbered(followed.to_json(), tracked)
+    for thing in plain["objects"]:
+        values = iter(thing["keypoints"])
+        for name, x, y, _, score in zip(plain["names"], values, values, values, thing["scores"], strict=True):
+            table.write(index, thing["track"], name, f"{x:.3f}", f"{y:.3f}", f"{score:.6f}")
+    return drawing.draw(frame, followed), plain
+
+
+def _numbered(plain: dict[str, Any], tracked: list[Tracked]) -> dict[str, Any]:
+    for thing, each in zip(plain["objects"], tracked, strict=True):
+        thing["track"] = each.number
+    return plain
 
 
 def _followed(prediction: Detections, tracked: list[Tracked]) -> Detections:
@@ -133,13 +170,13 @@ def _followed(prediction: Detections, tracked: list[Tracked]) -> Detections:
 class _Table:
     """Tracks as CSV."""
 
-    def __init__(self, path: Path) -> None:
-        self._file: TextIO = path.open("w", encoding="utf-8")
-        self._file.write("frame,track,class,score,left,top,right,bottom\n")
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._file: TextIO = path.open("w", encoding="utf-8", newline="")
+        self._rows = csv.writer(self._file, lineterminator="\n")
+        self.write(*columns)
 
-    def write(self, frame: int, each: Tracked, classes: tuple[str, ...]) -> None:
-        places = ",".join(f"{value:.2f}" for value in each.box)
-        self._file.write(f"{frame},{each.number},{classes[each.label]},{each.score:.4f},{places}\n")
+    def write(self, *cells: object) -> None:
+        self._rows.writerow(cells)
 
     def close(self) -> None:
         self._file.close()
