@@ -29,7 +29,8 @@ class Options:
     out: Annotated[str, shown("DIR")]
     """where the predictions go"""
     track: bool = False
-    """in films, follow what is found: every thing keeps its number and its box is smoothed"""
+    """in films, follow what is found: every thing keeps its number and its box is smoothed; NAME-tracks.csv says where
+    things are, or their points, from which `swinkit train classify` learns what they do"""
     overwrite: bool = False
     """replace files that --out holds already"""
     json: bool = False
