@@ -17,15 +17,13 @@ import json
 import shlex
 import shutil
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from classification import wilson
 from contest import count, say
-from record import RESULTS, VERSIONS, rounded
+from record import RESULTS, machine, rounded
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
@@ -36,7 +34,6 @@ from swinkit.datasets.gait_figures import GAITS, POINTS
 from swinkit.files.series import write_points
 from swinkit.modalities.series.values import figure, filled, resampled
 from swinkit.recipes import classify, train
-from swinkit.recipes.environment import environment
 from swinkit.recipes.text import parse_settings
 
 LENGTH = 64
@@ -115,17 +112,15 @@ def main() -> None:
     say(f"controls: {linear}")
     if not options.publish:
         return
-    about = environment()
     entry: dict[str, Any] = {
         "bench": "actions", "metric": "accuracy", "value": rounded(last["accuracy"]), "split": "test",
         "interval": [rounded(bound) for bound in wilson(last["accuracy"], last.samples)], "samples": last.samples,
         "validation": rounded(kept["val"]["accuracy"]), "seed": options.seed, "model": recipe.model.name,
         "mixing": options.mixing, "parameters": count(run.predictor.model), "steps": recipe.training.steps,
         "control": linear[best]["test"], "control_name": best, "controls": linear,
-        "classes": list(GAITS), "confusion": last.details["confusion"], "people": list(gaits.people),
+        "classes": last.details["classes"], "confusion": last.details["confusion"], "people": list(gaits.people),
         "recipe": command, "seconds": round(seconds, 1), "cpu_seconds": round(worked, 1),
-        "cores": int(about["cores"]), "threads": torch.get_num_threads(), "device": about["processor"],
-        "versions": {name: about[name] for name in VERSIONS if name in about}, "date": date.today().isoformat(),
+        **machine(),
     }  # fmt: skip
     path = RESULTS / "actions.json"
     old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []

@@ -85,6 +85,18 @@ def plain_entry(bench: str, metric: str, sides: Mapping[str, Any], recipe: Recip
     }  # fmt: skip
 
 
+def machine() -> dict[str, Any]:
+    """Where and when something was measured."""
+    found = environment()
+    return {
+        "cores": int(found["cores"]),
+        "threads": torch.get_num_threads(),
+        "device": found["processor"],
+        "versions": {name: found[name] for name in VERSIONS if name in found},
+        "date": date.today().isoformat(),
+    }
+
+
 def contest_options(about: str | None, *, model: str, out: str, width: int, minutes: str) -> argparse.ArgumentParser:
     """The options that all contests share."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)

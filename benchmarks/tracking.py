@@ -20,20 +20,17 @@ import shlex
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from contest import say
 from moving_digits import Clip, clip
-from record import RESULTS, VERSIONS, rounded
+from record import RESULTS, machine, rounded
 
 from swinkit.metrics import Seen, TrackScores
 from swinkit.recipes import detect, open_run, train
-from swinkit.recipes.environment import environment
 from swinkit.recipes.predicting import predict_files
 from swinkit.recipes.tracking import Tracking, iou, single
 
@@ -179,7 +176,7 @@ def main() -> None:
     found = measured(run, options, "test" if options.publish else "val")
     if not options.publish:
         return
-    about, kept = environment(), json.loads((run / "evaluations" / "val.json").read_text(encoding="utf-8"))
+    kept = json.loads((run / "evaluations" / "val.json").read_text(encoding="utf-8"))
     words = ["python", "benchmarks/tracking.py", "--steps", str(options.steps), "--films", str(options.films)]
     entry = {
         "bench": "tracking", "metric": "idf1", "value": found["tracker"]["idf1"], "split": "test", "seed": options.seed,
@@ -188,8 +185,7 @@ def main() -> None:
         "baseline_settings": dict(zip(("least", "overlap"), LINKED, strict=True)),
         "recipe": shlex.join([*words, "--frames", str(options.frames), "--seed", str(options.seed), "--publish"]),
         "model": "swin_nano", "seconds": round(time.perf_counter() - begun, 1),
-        "cores": int(about["cores"]), "threads": torch.get_num_threads(), "device": about["processor"],
-        "versions": {name: about[name] for name in VERSIONS if name in about}, "date": date.today().isoformat(),
+        **machine(),
     }  # fmt: skip
     path = RESULTS / "tracking.json"
     path.write_text(json.dumps([entry], indent=2) + "\n", encoding="utf-8")

@@ -55,10 +55,7 @@ class ClassFolder:
         return open_classes(self.path, split, self._finders(), layout.classes, self.holdout, strict)
 
     def _finders(self) -> dict[str, Callable[[], Found]]:
-        path = Path(self.path)
-        if not (found := places(path)):
-            came = "holds no such folders" if path.is_dir() else "is no folder" if path.exists() else "does not exist"
-            raise DataError(path, f"{came}; looked for {self.looks_for}")
+        found = known_places(Path(self.path), self.looks_for)
         return {split: partial(_find, place) for split, place in found.items()}
 
 
@@ -85,6 +82,14 @@ def places(root: Path) -> dict[str, Path]:
     if found:
         return found
     return {"train": root} if folders(root) else {}
+
+
+def known_places(path: Path, wanted: str) -> dict[str, Path]:
+    """`places`; DataError where there are none, with what was looked for."""
+    if not (found := places(path)):
+        came = "holds no such folders" if path.is_dir() else "is no folder" if path.exists() else "does not exist"
+        raise DataError(path, f"{came}; looked for {wanted}")
+    return found
 
 
 def folders(place: Path) -> list[Path]:

@@ -76,7 +76,7 @@ class Person:
     def drawn(cls, rng: np.random.Generator) -> Person:
         """A person at random."""
         names = ("pace", "swing", "knee", "bent", "lift", "arms", "elbow", "flight")
-        one, other = rng.normal(1, 0.07, 2)
+        one, other = rng.normal(1, 0.05, 2)
         return cls(
             lengths={name: length * float(rng.normal(1, 0.07)) for name, length in LENGTHS.items()},
             style={name: float(np.exp(rng.normal(0, 0.16))) for name in names},

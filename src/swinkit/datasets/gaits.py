@@ -28,9 +28,9 @@ class Gaits:
     path: str = "gaits"
     """Only the name by which the data set is asked for; nothing is read from disk."""
     seed: int = 0
-    people: tuple[int, int, int] = (120, 20, 40)
+    people: tuple[int, int, int] = (240, 40, 80)
     """In train, val and test."""
-    clips: int = 2
+    clips: int = 1
     """Of every person in every gait."""
 
     serves: ClassVar[tuple[str, ...]] = ("classify",)

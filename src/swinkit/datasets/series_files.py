@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from swinkit.datasets.class_folder import folders, places
+from swinkit.datasets.class_folder import folders, known_places, places
 from swinkit.datasets.class_split import ClassSplit, Entry, Found, class_names, open_classes
 from swinkit.datasets.class_table import ClassTable, tables
 from swinkit.datasets.splits import named
 from swinkit.files import ConfigError, DataError
-from swinkit.files.series import address, addresses, read_series, read_table
+from swinkit.files.series import address, addresses, read_series
+from swinkit.files.tables import read_table
 
 SUFFIX = ".csv"
 WRITTEN = "-tracks.csv"
@@ -96,10 +97,7 @@ class SeriesFiles:
         if tables(path):
             listed = ClassTable(path=self.path, file="path", label="class").found()
             return {split: partial(_tracks, found.entries, found.problems) for split, found in listed.items()}
-        if not (found := places(path)):
-            came = "holds no such folders" if path.is_dir() else "is no folder" if path.exists() else "does not exist"
-            raise DataError(path, f"{came}; looked for {self.looks_for}")
-        return {split: partial(_find, place) for split, place in found.items()}
+        return {split: partial(_find, place) for split, place in known_places(path, self.looks_for).items()}
 
 
 def _find(place: Path) -> Found:

@@ -96,4 +96,4 @@ def limbs(names: Sequence[str]) -> list[tuple[int, int]]:
 
 def _steps(samples: int, batch: Any) -> int:
     """Enough passes for small data to be learnt, and an end for large data."""
-    return int(min(max(40 * samples / batch, 600), 40_000)) if isinstance(batch, int) and batch > 0 else 600
+    return int(min(max(25 * samples / batch, 600), 40_000)) if isinstance(batch, int) and batch > 0 else 600
