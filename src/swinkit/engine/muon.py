@@ -21,7 +21,12 @@ class Muon(torch.optim.AdamW):
 
     An update is scaled by 0.2 sqrt(max(rows, columns)), so that rates and decays of AdamW suit it (Liu et al. 2025,
     "Muon is scalable for LLM training", section 2.2). Convolutions count as matrices of a row for each channel out.
+    Their directions are computed in `compute`.
     """
+
+    def __init__(self, groups: list[dict[str, Any]], *, compute: torch.dtype = torch.float32, **options: Any) -> None:
+        super().__init__(groups, **options)
+        self.compute = compute
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:
@@ -46,7 +51,8 @@ class Muon(torch.optim.AdamW):
                 alike[parameter.shape].append(parameter)
         for shape, members in alike.items():
             rows, columns = shape[0], shape[1:].numel()
-            updates = orthogonal(torch.stack([self._direction(each).reshape(rows, columns) for each in members]))
+            directions = torch.stack([self._direction(each).reshape(rows, columns) for each in members])
+            updates = orthogonal(directions.to(self.compute))
             for parameter, update in zip(members, updates, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 scale = 0.2 * max(rows, columns) ** 0.5
@@ -65,9 +71,8 @@ class Muon(torch.optim.AdamW):
 
 def orthogonal(matrices: Tensor) -> Tensor:
     """[n rows columns] -> matrices with the same singular vectors and singular values near 1, by five rounds of a
-    Newton-Schulz iteration; in bfloat16 on a GPU, as published, and in float32 on a CPU."""
-    x = matrices.to(torch.bfloat16 if matrices.is_cuda else torch.float32)
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    Newton-Schulz iteration, in the type that they come in: bfloat16 is enough (Jordan et al. 2024)."""
+    x = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     wide = x.shape[1] <= x.shape[2]
     if not wide:
         x = x.mT

@@ -63,6 +63,7 @@ def make_optimiser(model: nn.Module, training: Training) -> Muon:
             }
             for (depth, decays, orthogonal), members in sorted(groups.items(), key=lambda item: item[0])
         ],
+        compute=torch.bfloat16 if training.precision == "bf16" else torch.float32,
         lr=training.rate,
         betas=training.betas,
         fused=True,
