@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, UseAppendAction
 
 from swinkit.cli.options import parse, shown
 from swinkit.cli.output import Counting, document, note
@@ -30,6 +30,8 @@ class Options:
     """where the predictions go"""
     track: bool = False
     """in films, follow what is found: every thing keeps its number and its box is smoothed"""
+    set: Annotated[UseAppendAction[tuple[str, ...]], shown("A.B=C")] = ()
+    """ask the run in another way, say task.flip=true or task.window=[512,512]"""
     overwrite: bool = False
     """replace files that --out holds already"""
     json: bool = False
@@ -40,11 +42,14 @@ def run(arguments: Sequence[str]) -> int:
     """Write the predictions; 2 where an input could not be used."""
     options = parse(Options, "predict", arguments)
     from swinkit.recipes.predicting import predict_files
+    from swinkit.recipes.predictor import open_run
+    from swinkit.recipes.text import parse_settings
     from swinkit.recipes.tracking import Tracking
 
+    run = open_run(options.run, changes=parse_settings(options.set))
     with Counting("predicting") as counting:
         done = predict_files(
-            options.run,
+            run,
             options.inputs,
             options.out,
             overwrite=options.overwrite,
