@@ -15,10 +15,12 @@ from swinkit.files.packed import is_packed, open_pack
 from swinkit.files.rasters import is_raster
 from swinkit.recipes.kinds import ENDINGS
 from swinkit.recipes.predictor import Predictor, Result, open_run
+from swinkit.recipes.raster_things import find_in_raster
 from swinkit.recipes.rasters import predict_raster
 from swinkit.recipes.tracking import Tracking
 from swinkit.recipes.videos import CAMERA, files_of, is_film, predict_film
 from swinkit.recipes.writing import LIST, OVERLAY, Form, form_of
+from swinkit.types import Detections
 
 RASTER = ".tif"
 
@@ -52,8 +54,8 @@ def predict_files(
 
     predictions.json lists them all; every input has NAME-overlay.png to look at. Label maps are NAME.png beside that
     (class indices), classes predictions.csv, and things predictions-coco.json. A TIFF of more pixels than a picture may
-    have is labelled part by part into NAME.tif; a film or a camera (`camera:0`) becomes NAME-overlay.mp4 and
-    NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv.
+    have is labelled part by part into NAME.tif, or its things are found part by part. A film or a camera (`camera:0`)
+    becomes NAME-overlay.mp4 and NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv.
 
     Args:
         inputs: files, folders (their files of a known kind, at any depth) and patterns.
@@ -160,7 +162,9 @@ def _refuse_inputs(folder: Path, sources: Sequence[Path], files: Sequence[str]) 
 def _files(source: Path, name: str, form: Form, tracking: Tracking | None) -> tuple[str, ...]:
     if is_film(source):
         return files_of(name, track=tracking is not None)
-    return (name + RASTER, name + OVERLAY) if is_raster(source) else form.files(name)
+    if is_raster(source):
+        return (name + OVERLAY,) if form.tables else (name + RASTER, name + OVERLAY)
+    return form.files(name)
 
 
 def _answer(
@@ -171,6 +175,8 @@ def _answer(
     if not is_raster(source):
         return _write(predictor(source), folder, name, form)
     overlay, labels = safe_join(folder, name + OVERLAY), safe_join(folder, name + RASTER)
+    if getattr(predictor.recipe.task, "answers", None) is Detections:
+        return {**find_in_raster(predictor, source, overlay), "id": name, "overlay": overlay.name}
     return {
         **predict_raster(predictor, source, labels, overlay),
         "id": name,
