@@ -16,7 +16,7 @@ from swinkit.tasks import Detect
 
 
 def look(grid: torch.Tensor, valid: torch.Tensor | None = None) -> list[Things]:
-    """Finds every rectangle of ones; channels are classes. The larger, the surer."""
+    """Finds every rectangle of ones but specks; channels are classes. The larger, the surer."""
     found = []
     for index, sample in enumerate(grid):
         sample = sample if valid is None else sample * valid[index]
@@ -24,6 +24,7 @@ def look(grid: torch.Tensor, valid: torch.Tensor | None = None) -> list[Things]:
             ([place[1].start, place[0].start, place[1].stop, place[0].stop], label)
             for label, channel in enumerate(sample.numpy())
             for place in ndimage.find_objects(ndimage.label(channel)[0])
+            if (place[0].stop - place[0].start) * (place[1].stop - place[1].start) > 6
         ]
         boxes = torch.tensor([box for box, _ in rows], dtype=torch.float32).reshape(-1, 4)
         sides = boxes[:, 2:] - boxes[:, :2]

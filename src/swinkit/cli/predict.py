@@ -10,6 +10,7 @@ from tyro.conf import Positional, UseAppendAction
 
 from swinkit.cli.options import parse, shown
 from swinkit.cli.output import Counting, document, note
+from swinkit.files import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,10 @@ class Options:
     """files, folders (their files of a known kind), patterns like 'photos/*.jpg', films and cameras (camera:0)"""
     out: Annotated[str, shown("DIR")]
     """where the predictions go"""
+    pose: Annotated[str | None, shown("RUN")] = None
+    """a run of pose: what RUN, a detector, finds is posed one by one"""
+    pose_of: Annotated[UseAppendAction[tuple[str, ...]], shown("CLASS")] = ()
+    """only things of this class are posed (may be said again); by default all"""
     track: bool = False
     """in films, follow what is found: every thing keeps its number and its box is smoothed"""
     set: Annotated[UseAppendAction[tuple[str, ...]], shown("A.B=C")] = ()
@@ -43,10 +48,17 @@ def run(arguments: Sequence[str]) -> int:
     options = parse(Options, "predict", arguments)
     from swinkit.recipes.predicting import predict_files
     from swinkit.recipes.predictor import open_run
+    from swinkit.recipes.scenes import open_scenes
     from swinkit.recipes.text import parse_settings
     from swinkit.recipes.tracking import Tracking
 
-    run = open_run(options.run, changes=parse_settings(options.set))
+    if options.pose_of and options.pose is None:
+        raise ConfigError("--pose-of: say which run poses them with --pose RUN")
+    changes = parse_settings(options.set)
+    if options.pose is None:
+        run = open_run(options.run, changes=changes)
+    else:
+        run = open_scenes(options.run, options.pose, of=options.pose_of, changes=changes)
     with Counting("predicting") as counting:
         done = predict_files(
             run,

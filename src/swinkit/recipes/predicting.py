@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swinkit.files import ConfigError, DataError, replace_file, safe_join
+from swinkit.files import ConfigError, DataError, MissingExtra, replace_file, safe_join
 from swinkit.files.packed import is_packed, open_pack
 from swinkit.files.rasters import is_raster
 from swinkit.recipes.kinds import ENDINGS
@@ -19,7 +19,7 @@ from swinkit.recipes.raster_things import find_in_raster
 from swinkit.recipes.rasters import predict_raster
 from swinkit.recipes.tracking import Tracking
 from swinkit.recipes.videos import CAMERA, files_of, is_film, predict_film
-from swinkit.recipes.writing import LIST, OVERLAY, Form, form_of
+from swinkit.recipes.writing import LIST, OVERLAY, Form, classes_of, form_of
 from swinkit.types import Detections
 
 RASTER = ".tif"
@@ -87,7 +87,7 @@ def predict_files(
             problems.append(error)
         if progress is not None:
             progress(index + 1, len(sources))
-    classes = tuple(getattr(predictor.recipe.task, "classes", ()))
+    classes = classes_of(predictor.recipe)
     for file, content in form.tables.items():
         replace_file(folder / file, content([entry for entry in predictions if "frames" not in entry], classes))
     done = Done(predictions=tuple(predictions), problems=tuple(problems))
@@ -170,10 +170,17 @@ def _files(source: Path, name: str, form: Form, tracking: Tracking | None) -> tu
 def _answer(
     predictor: Predictor, source: Path, folder: Path, name: str, form: Form, tracking: Tracking | None
 ) -> dict[str, Any]:
-    if is_film(source):
-        return {**predict_film(predictor, str(source), folder, name, tracking=tracking), "id": name}
-    if not is_raster(source):
+    if not is_film(source) and not is_raster(source):
         return _write(predictor(source), folder, name, form)
+    try:
+        if is_film(source):
+            return {**predict_film(predictor, str(source), folder, name, tracking=tracking), "id": name}
+        return _part_by_part(predictor, source, folder, name)
+    except (ConfigError, MissingExtra) as error:  # the run cannot do this with it; the other inputs go on
+        raise DataError(source, str(error)) from error
+
+
+def _part_by_part(predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
     overlay, labels = safe_join(folder, name + OVERLAY), safe_join(folder, name + RASTER)
     if getattr(predictor.recipe.task, "answers", None) is Detections:
         return {**find_in_raster(predictor, source, overlay), "id": name, "overlay": overlay.name}
