@@ -66,7 +66,7 @@ def predict_files(
     predictor = run if isinstance(run, Predictor) else open_run(run)
     sources = find_inputs(inputs, predictor.kind)
     folder = Path(out)
-    names = _names([source for source, _ in sources])
+    names = names_of([source for source, _ in sources])
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file: choose a folder for --out")
     form = form_of(predictor.recipe.task)
@@ -129,7 +129,7 @@ def _is_kind(file: Path, modality: str) -> bool:
     return file.name.lower().endswith(ENDINGS[modality]) and not file.name.startswith(".") and file.is_file()
 
 
-def _names(sources: Sequence[Path]) -> list[str]:
+def names_of(sources: Sequence[Path]) -> list[str]:
     """A name for every input: its stem, with as many of its folders in front as it takes to tell it from the others."""
     parts = [[part.strip("/\\:.") or "root" for part in (*source.parts[:-1], source.stem)] for source in sources]
     depth = [1] * len(sources)
