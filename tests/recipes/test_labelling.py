@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ import swinkit as sk
 from swinkit.cli.main import main
 from swinkit.files import ConfigError
 from swinkit.recipes.labelling import doubt, label_files
-from swinkit.recipes.predictor import open_run
+from swinkit.recipes.predictor import Predictor, open_run
+from swinkit.tasks import Classify
 from swinkit.types import ClassScores, Detections, Keypoints, LabelMap
 
 SHORT = TINY | {"training.steps": 2, "training.evaluate_every": 2}
@@ -112,6 +114,30 @@ def test_points_are_predicted_corrected_and_learnt(pictures, tmp_path):
     torch.testing.assert_close(found.target.points[0, [0, 2], :2], asked, atol=1e-4, rtol=0)
     assert {row["about"].split()[0] for row in review(out)} <= set(first.task.points)
     assert sk.train(recipe, tmp_path / "again", quiet=True, report=False).dir.is_dir()
+
+
+class Shade(torch.nn.Module):
+    """A model that knows dark pictures from light ones."""
+
+    def forward(self, grid: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
+        light = grid.mean((1, 2, 3))
+        return torch.stack([-light, light], 1)
+
+
+def test_classes_become_folders(tmp_path):
+    (tmp_path / "new").mkdir()
+    for index, value in enumerate((20, 60, 120, 200, 240)):
+        Image.fromarray(np.full((9, 12, 3), value, np.uint8)).save(tmp_path / "new" / f"{index}.png")
+    recipe = replace(finder().recipe, task=Classify(classes=("dark", "light")))
+    out = tmp_path / "data"
+    label_files(Predictor(recipe, Shade().eval(), torch.device("cpu")), [str(tmp_path / "new")], out)
+    assert review(out)[0]["file"] == "dark/2.png", "the one in the middle"
+    (out / "dark" / "2.png").rename(out / "light" / "2.png")
+    learnt = sk.recipes.classify(out)
+    assert learnt.task.classes == ("dark", "light")
+    every = [data[index] for data in map(learnt.data.open, ("train", "val")) for index in range(len(data))]
+    found = {Path(each.source).stem: each.target for each in every}
+    assert found == {"0": 0, "1": 0, "2": 1, "3": 1, "4": 1}
 
 
 def test_doubt_is_greatest_where_a_glance_helps_most():

@@ -12,6 +12,7 @@ from PIL import Image
 import swinkit as sk
 from swinkit.files import ConfigError
 from swinkit.models import prepared
+from swinkit.recipes.completion import complete
 from swinkit.recipes.parts import make_model
 from swinkit.recipes.plain import read, to_plain
 from swinkit.recipes.predicting import predict_files
@@ -159,7 +160,7 @@ def test_what_the_data_does_not_teach_is_kept_and_heads_come_back_out(detector, 
         say=said.append,
     )
     assert recipe.task.kept == ("detect",) and list(recipe.data.layouts) == ["segment"]
-    assert "kept as they are: detect" in said
+    assert "kept as they are: detect" in said and complete(to_plain(recipe)) == recipe
     run = sk.train(recipe, tmp_path / "run", quiet=True, report=False)
     again = sk.recipes.detect(
         "digit_scenes",

@@ -126,9 +126,9 @@ class _Seams:
         """`whole`: boxes that are not cut; `kept`: those that count; `beside`: tile -> those that overlap it."""
         self._found, self._tile, self._tiles, self._whole, self._beside = found, tile.tolist(), tiles, whole, beside
         self._free = kept.clone()
-        self._members: list[list[int]] = [[] for _ in tiles]
-        for index in torch.nonzero(kept)[:, 0].tolist():
-            self._members[self._tile[index]].append(index)
+        order = torch.nonzero(kept)[:, 0]
+        order = order[tile[order].argsort(stable=True)]
+        self._members = order.split(torch.bincount(tile[order], minlength=len(tiles)).tolist())
 
     def stands(self, index: int) -> Tensor | None:
         """The box [4] of the thing that this box stands for; None where another one spoke for it already."""
@@ -154,8 +154,8 @@ class _Seams:
     def _match(self, one: int, other: int) -> int | None:
         """Of another tile's boxes the one that agrees best."""
         found = self._found
-        rows = torch.tensor([i for i in self._members[other] if self._free[i]], dtype=torch.int64)
-        rows = rows[found.labels[rows] == found.labels[one]]
+        rows = self._members[other]
+        rows = rows[self._free[rows] & (found.labels[rows] == found.labels[one])]
         if not len(rows):
             return None
         mine, theirs, seen = (

@@ -32,8 +32,9 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     old, view = started_tasks(said)
     told: Mapping[str, Any] = said.get("task", {}).get("tasks") or {name: {} for name in _known(layout)}
     wanted: dict[str, Any] = {name: merged(old.get(name, {}), told.get(name, {})) for name in (*old, *told)}
-    untaught = [name for name in old if name not in told and not _teaches(layout, name)]
-    kept = list(dict.fromkeys([*said.get("task", {}).get("kept", ()), *untaught]))
+    kept = list(said.get("task", {}).get("kept", ()))
+    untaught = [name for name in wanted if (name in old or name in kept) and not _teaches(layout, name)]
+    kept = list(dict.fromkeys([*kept, *untaught]))
     layouts: dict[str, Layout] = {}
     chosen: dict[str, dict[str, Any]] = {}
     rest = {name: values for name, values in said.items() if name not in ("task", "data")}
@@ -75,7 +76,9 @@ def _same_classes(name: str, old: Mapping[str, Any], new: Mapping[str, Any], lay
 
 
 def _teaches(layout: Layout, name: str) -> bool:
-    return name in SCENES if isinstance(layout, DigitScenes) else (Path(layout.path) / name).is_dir()
+    if isinstance(layout, DigitScenes):
+        return name in SCENES
+    return name in getattr(layout, "layouts", {}) or (Path(layout.path) / name).is_dir()
 
 
 def _known(layout: Layout) -> list[str]:
