@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_boxes import CLASSES, document, scene
+from tiny_boxes import coco as coco_folder
+from tiny_runs import TINY
 
+import swinkit as sk
 from swinkit.metrics import AveragePrecision
 from swinkit.recipes.writing import coco
 from swinkit.tasks import Detect
@@ -61,6 +64,22 @@ def test_two_files_give_the_figures_of_the_metric(tmp_path: Path) -> None:
     (tmp_path / "found.json").write_bytes(coco([{**entries[0], "source": "other.png"}], CLASSES))
     with pytest.raises(ValueError, match="is not in"):
         evaluate_files(tmp_path / "found.json", tmp_path / "truth.json")
+
+
+def test_what_is_predicted_into_files_scores_what_was_predicted_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One model, hardly trained, both ways: to four decimals."""
+    import bccd
+    from contest import Trained
+
+    monkeypatch.setattr(bccd, "DRAWS", 4)
+    small = TINY | {"task.depth": 1, "task.levels": 2, "training.steps": 30, "training.evaluate_every": 30}
+    run = sk.train(sk.recipes.detect(coco_folder(tmp_path / "data"), changes=small), tmp_path / "run", quiet=True)
+    trained = Trained(model=run.predictor.model, recipe=run.recipe, seconds=1.0, parameters=1)
+    side = bccd._side("swin", trained, True, tmp_path / "predictions")
+    assert side["value"] == side["from_file"]["map50"] > 0 and side["map"] == side["from_file"]["map"]
+    assert side["recall"] == side["from_file"]["recall"]
 
 
 def test_the_interval_holds_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:

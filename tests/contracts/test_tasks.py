@@ -135,6 +135,7 @@ def test_a_task_is_plain_frozen_data(name: str) -> None:
     assert is_dataclass(task) and type(task) is TASKS[name]
     with pytest.raises(FrozenInstanceError):
         setattr(task, fields(task)[0].name, None)
+    assert {*getattr(task, "answering", ())} <= {field.name for field in fields(task)}
     plain = json.loads(json.dumps(plain_part("task", task)))
     assert plain["kind"] == name and part("task", plain) == task
 

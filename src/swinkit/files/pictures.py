@@ -78,6 +78,12 @@ def picture_size(path: Path | str) -> tuple[int, int]:
         return (width, height) if orientation(image) >= 5 else (height, width)
 
 
+def picture_bytes(path: Path | str) -> bytes:
+    """The file as it is, out of an archive too. Raises DataError: it cannot be read."""
+    with _content(path) as file:
+        return file.read()
+
+
 def kind(path: Path | str) -> tuple[str, bool]:
     """Pillow's colour mode and whether there is more than one frame. Raises DataError like `read_picture`."""
     with opened(path) as image:

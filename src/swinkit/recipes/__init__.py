@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from swinkit.recipes.recipe import ModelChoice, Recipe
     from swinkit.recipes.rehearsal import dry_run
     from swinkit.recipes.runs import Run
+    from swinkit.recipes.scenes import Scenes, open_scenes
     from swinkit.recipes.training import train
 
 # No module here has the name of something it defines: the module would take the name's place.
@@ -36,6 +37,8 @@ _HOME = {
     "ModelChoice": "recipe",
     "Recipe": "recipe",
     "Run": "runs",
+    "Scenes": "scenes",
+    "open_scenes": "scenes",
     "segment": "completion",
     "several": "completion",
     "dry_run": "rehearsal",
@@ -50,12 +53,14 @@ __all__ = [
     "Recipe",
     "Result",
     "Run",
+    "Scenes",
     "classify",
     "complete",
     "detect",
     "dry_run",
     "from_plain",
     "open_run",
+    "open_scenes",
     "pose",
     "read",
     "segment",

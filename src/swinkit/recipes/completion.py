@@ -13,6 +13,7 @@ from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
 from swinkit.recipes.plain import KIND, KINDS, TABLES, check_names, from_plain, kind_of, part
 from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.starting import with_start
 from swinkit.recipes.text import merged, nested
 
 RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
@@ -127,7 +128,7 @@ def complete(
         where: what the values were read from; errors begin with it.
     """
     _check(said, where)
-    say = say or _silent
+    said, say = with_start(said), say or _silent
     layout = find_layout(said.get("data", {}), said["task"][KIND], say=say, where=where)
     asked = modality or said.get("modality", {}).get(KIND)
     if Path(layout.path).exists():
@@ -167,12 +168,12 @@ def _one_length(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _found(plain: dict[str, Any]) -> dict[str, Any]:
-    """The recipe must work from any folder, so a weight file is written with its whole path."""
+    """The recipe must work from any folder, so weights are written with their whole path."""
     weights = plain["model"].get("weights")
     if weights is None:
         return plain
-    if not Path(weights).is_file():
-        raise ConfigError(f"model.weights: {weights}: there is no such file")
+    if not Path(weights).exists():
+        raise ConfigError(f"model.weights: {weights}: there is no such file or run")
     return merged(plain, {"model": {"weights": str(Path(weights).resolve())}})
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
-from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, suitable_model
-from swinkit.types import Layout
+from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, spread, suitable_model
+from swinkit.types import Dataset, Layout
 
 SMALL: dict[str, Any] = {
     "task": {"channels": 96, "depth": 2},
@@ -49,6 +51,8 @@ BUILT_IN: dict[str, dict[str, Any]] = {
 }
 """What a built-in data set needs beside."""
 
+LOOKED_AT = 500
+"""Pictures whose things tell how large things are."""
 LONGEST = {True: 320, False: 640}
 """Longer side of the pictures, whether the model is one of our small ones: larger ones are reduced."""
 
@@ -70,7 +74,7 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     length = {"steps": _steps(len(training), batch, small)}
     say(f"model: {name}, {len(training.classes)} classes, {len(training)} training samples")
     return {
-        "task": {KIND: "detect", "classes": list(training.classes), **chosen["task"]},
+        "task": {KIND: "detect", "classes": list(training.classes), "largest": _largest(training), **chosen["task"]},
         "data": {KIND: kind, **asdict(layout)},
         "model": {"name": name},
         "modality": {KIND: modality, **view, **beside.get("modality", {})},
@@ -86,6 +90,16 @@ def _view(sizes: Sequence[tuple[int, int]], longest: int) -> dict[str, Any]:
         return {} if factor == 1 else {"scale": factor}
     sides = (float(np.median([size[axis] for size in sizes])) * factor for axis in (0, 1))
     return {"size": [max(32, round(side / 32) * 32) for side in sides], "shorter": round(shorter * factor)}
+
+
+def _largest(training: Dataset) -> list[int]:
+    """[height width] that holds each thing, of pictures spread over the split; [] where there is none."""
+    sides = [
+        boxes[:, 2:] - boxes[:, :2]
+        for index in spread(len(training), LOOKED_AT)
+        if len(boxes := (things := training[index].target).boxes[~things.crowd])
+    ]
+    return [math.ceil(side) for side in torch.cat(sides).amax(0).flip(0).tolist()] if sides else []
 
 
 def _steps(samples: int, batch: Any, small: bool) -> int:

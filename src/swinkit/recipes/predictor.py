@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from swinkit.engine import pick_device, read_weights
 from swinkit.files import CheckpointError, ConfigError
 from swinkit.models import Model, prepared
 from swinkit.recipes import writing
+from swinkit.recipes.answering import asked
 from swinkit.recipes.folder import RunFolder
 from swinkit.recipes.parts import make_model
 from swinkit.recipes.plain import kind_name
 from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.text import nested
 from swinkit.types import Prediction, Record, Sample, Task
 
 
@@ -111,19 +113,28 @@ class Predictor:
             yield self(source)
 
 
-def open_run(run: Path | str, *, checkpoint: str = "best", device: str = "auto", task: Task | None = None) -> Predictor:
+def open_run(
+    run: Path | str,
+    *,
+    checkpoint: str = "best",
+    device: str = "auto",
+    task: Task | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Predictor:
     """The predictor of a run folder, with its best weights (their running average where there is one).
 
     Args:
         checkpoint: `best`, `last`, a step or the path of a checkpoint folder.
         task: of a run whose task swinkit does not know.
+        changes: settings that change predictions alone, `{"task.flip": True, "task.window": [512, 512]}`.
 
     Raises:
-        ConfigError: there is no run, or its recipe cannot be read.
+        ConfigError: there is no run, its recipe cannot be read, or it takes no such setting.
         CheckpointError: there is no usable checkpoint.
     """
     recipe, model, name = load_run(run, checkpoint=checkpoint, task=task)
     recipe, where = _with_chosen(recipe, RunFolder(Path(run))), pick_device(device)
+    recipe = asked(recipe, nested(changes or {}))
     return Predictor(recipe, prepared(model.to(where)), where, name=name)
 
 

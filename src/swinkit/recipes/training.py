@@ -16,10 +16,11 @@ from swinkit.engine import Counted, Interruption, State, Stopped, World, keep_he
 from swinkit.recipes.environment import environment
 from swinkit.recipes.folder import RunFolder, free_folder
 from swinkit.recipes.following import drain, follow
-from swinkit.recipes.parts import events, first, make_model, open_data, start_from
+from swinkit.recipes.parts import events, first, make_model, open_data
 from swinkit.recipes.progress import Display
 from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.runs import Run
+from swinkit.recipes.starting import start_from
 
 
 class Interrupted(KeyboardInterrupt):

@@ -16,8 +16,9 @@ import torch
 from swinkit.files import ConfigError, DataError
 from swinkit.modalities.image import drawing
 from swinkit.recipes.predictor import Predictor
+from swinkit.recipes.scenes import Scenes
 from swinkit.recipes.tracking import Tracked, Tracker, Tracking
-from swinkit.types import Detections, Prediction
+from swinkit.types import Detections, Keypoints
 
 ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 CAMERA = "camera:"
@@ -70,7 +71,8 @@ def predict_film(
         ConfigError: there is nothing to follow in what the run finds.
     """
     tracker = None if tracking is None else Tracker(tracking)
-    if tracker is not None and getattr(predictor.recipe.task, "answers", None) is not Detections:
+    finder = predictor.finder if isinstance(predictor, Scenes) else predictor
+    if tracker is not None and getattr(finder.recipe.task, "answers", None) is not Detections:
         raise ConfigError("--track follows things that a run finds (task detect); this run finds something else")
     film_file, lines_file = (folder / file for file in files_of(name, track=False))
     count = 0
@@ -81,8 +83,12 @@ def predict_film(
         table = None if tracker is None else stack.enter_context(closing(_Table(folder / (name + TRACKS))))
         try:
             for count, frame in enumerate(frames, start=1):
-                prediction = replace(predictor(frame).prediction, id=f"{film.name}-{count - 1:06d}")
-                drawn, plain = _shown(frame, prediction, tracker, table, count - 1)
+                if tracker is None or table is None:
+                    prediction = predictor(frame).prediction
+                    drawn, plain = drawing.draw(frame, prediction), prediction.to_json()
+                else:
+                    drawn, plain = _followed(predictor, frame, tracker, table, count - 1)
+                plain["id"] = f"{film.name}-{count - 1:06d}"
                 out.write(drawn, film.rate)
                 lines.write(json.dumps({"frame": count - 1, "second": (count - 1) / film.rate, **plain}) + "\n")
                 if progress is not None:
@@ -99,35 +105,34 @@ def predict_film(
     return {"source": source, "frames": count, "size": list(film.size), "rate": film.rate}
 
 
-def _shown(
-    frame: np.ndarray, prediction: Prediction, tracker: Tracker | None, table: _Table | None, index: int
+def _followed(
+    predictor: Predictor, frame: np.ndarray, tracker: Tracker, table: _Table, index: int
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """The frame with the answer drawn, and the answer as plain values."""
-    if tracker is None or table is None or not isinstance(prediction, Detections):
-        return drawing.draw(frame, prediction), prediction.to_json()
-    tracked = tracker.update(prediction)
+    """The frame with the things that are followed drawn, and they as plain values, each with the number of its
+    `track`."""
+    scenes = predictor if isinstance(predictor, Scenes) else None
+    found: Detections = predictor(frame).prediction if scenes is None else scenes.found(frame)  # type: ignore[assignment]
+    tracked = tracker.update(found)
     for each in tracked:
-        table.write(index, each, prediction.classes)
-    plain = _followed(prediction, tracked).to_json()
+        table.write(index, each, found.classes)
+    things = _tracked(found, tracked)
+    answer = things if scenes is None else scenes.posed(frame, things)
+    plain = answer.to_json()
     for thing, each in zip(plain["objects"], tracked, strict=True):
         thing["track"] = each.number
-    words = [f"{each.number} {prediction.classes[each.label]}" for each in tracked]
-    boxes = np.array([each.box for each in tracked]).reshape(-1, 4)
+    drawn = drawing.figures(frame, answer.points.numpy(), answer.skeleton) if isinstance(answer, Keypoints) else frame
+    factor = drawn.shape[1] / frame.shape[1]  # small frames were enlarged
+    words = [f"{each.number} {things.classes[each.label]}" for each in tracked]
     numbers = np.array([each.number for each in tracked], np.int64)  # a colour a track
-    return drawing.things(frame, boxes, numbers, words), plain
+    return drawing.things(drawn, things.boxes.numpy() * factor, numbers, words), plain
 
 
-def _followed(prediction: Detections, tracked: list[Tracked]) -> Detections:
+def _tracked(prediction: Detections, tracked: list[Tracked]) -> Detections:
     """The things that are followed, where their tracks have them."""
     boxes = np.array([each.box for each in tracked], np.float32).reshape(-1, 4)
     which = torch.tensor([each.detection for each in tracked], dtype=torch.int64)
-    return replace(
-        prediction,
-        boxes=torch.from_numpy(boxes),
-        labels=torch.tensor([each.label for each in tracked], dtype=torch.int64),
-        scores=prediction.scores[which],
-        masks=None if prediction.masks is None else prediction.masks[which],
-    )
+    labels = torch.tensor([each.label for each in tracked], dtype=torch.int64)
+    return replace(prediction.chosen(which), boxes=torch.from_numpy(boxes), labels=labels)
 
 
 class _Table:

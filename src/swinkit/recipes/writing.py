@@ -15,6 +15,7 @@ from PIL import Image as Picture
 
 from swinkit.files import ConfigError
 from swinkit.ops.palette import colours
+from swinkit.recipes.recipe import Recipe
 from swinkit.types import Answers, ClassScores, Detections, Keypoints, LabelMap, Prediction, Task
 
 LIST = "predictions.json"
@@ -40,6 +41,11 @@ class Form:
 def form_of(task: Task) -> Form:
     """How a task's answers are written."""
     return FORMS[getattr(task, "answers", LabelMap)]
+
+
+def classes_of(recipe: Recipe) -> tuple[str, ...]:
+    """The names that tables give what is found: the classes, or the one category whose points are."""
+    return tuple(getattr(recipe.task, "classes", ())) or (getattr(recipe.data, "category", "") or "thing",)
 
 
 def save(prediction: Prediction, path: Path) -> None:
@@ -93,8 +99,8 @@ def coco(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
 
 def coco_points(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
     """The same for points: one category with their names and skeleton, which COCO counts from 1."""
-    named = [{**entry, "objects": [{**thing, "class": "thing"} for thing in entry["objects"]]} for entry in entries]
-    document = json.loads(coco(named, ("thing",)))
+    named = [{**entry, "objects": [{**thing, "class": classes[0]} for thing in entry["objects"]]} for entry in entries]
+    document = json.loads(coco(named, classes[:1]))
     if entries:
         skeleton = [[one + 1, other + 1] for one, other in entries[0]["skeleton"]]
         document["categories"][0] |= {"keypoints": entries[0]["names"], "skeleton": skeleton}

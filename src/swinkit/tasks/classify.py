@@ -38,6 +38,7 @@ class Classify:
 
     outputs: ClassVar[tuple[int, ...]] = (-1,)
     answers: ClassVar[type] = ClassScores
+    answering: ClassVar[tuple[str, ...]] = ("flip",)
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -15,8 +16,11 @@ from swinkit.heads.boxes import Cells, Found
 from swinkit.metrics import AveragePrecision
 from swinkit.ops.assignment import aligned, near
 from swinkit.ops.boxes import area, ciou, clipped
+from swinkit.ops.fusion import find_in_views
 from swinkit.ops.resize import extent
-from swinkit.types import Batch, Detections, Levels, Objects
+from swinkit.ops.sliding import check_views
+from swinkit.ops.tiles import Things, find_in_tiles, stride_for
+from swinkit.types import Batch, Detections, Levels, Objects, Window
 
 Terms = tuple[Tensor, Tensor]
 
@@ -45,10 +49,21 @@ class Detect:
     sure: float = 0.25
     """Drawings leave out what scores less."""
     most: int = 100
-    """Things predicted in one picture, at most."""
+    """Things predicted in one picture, or in one window of it, at most."""
+    window: Window = ()
+    """Prediction looks at windows of this size and joins what it finds in them; () looks at the whole grid at once."""
+    stride: Window = ()
+    """Distance of the windows; () has them overlap by `largest`, at least by a third and at most by half."""
+    largest: Window = ()
+    """[height width] of the largest thing in the training data, in pixels of its picture."""
+    scales: tuple[float, ...] = (1.0,)
+    """Prediction fuses what is found at these sizes of the grid."""
+    flip: bool = False
+    """Prediction fuses what is found in the grid and in its mirror image."""
 
     answers: ClassVar[type] = Detections
     ranks: ClassVar[tuple[int, ...]] = (2,)
+    answering: ClassVar[tuple[str, ...]] = ("threshold", "sure", "most", "window", "stride", "scales", "flip")
 
     def __post_init__(self) -> None:
         if not self.classes or len(set(self.classes)) < len(self.classes):
@@ -62,6 +77,10 @@ class Detect:
                 raise ConfigError(
                     f"{name}: {value} is out of range, wanted 0 or more{f', at most {most}' if most else ''}"
                 )
+        check_views(self.window, self.stride, self.scales)
+        for name in ("window", "largest"):
+            if len(getattr(self, name)) not in (0, 2):
+                raise ConfigError(f"{name}: {getattr(self, name)}: give [height, width]")
 
     @property
     def outputs(self) -> tuple[int, ...]:
@@ -90,6 +109,8 @@ class Detect:
         """What is found in every sample, best first, in pixels of its original picture; the caller has put the model in
         evaluation mode.
         """
+        if self.window or self.flip or self.scales != (1.0,):
+            return self._views(model, batch)
         output = model(batch.grid, batch.valid)
         cells: Cells = output["cells"]
         scores, boxes = output["one"].logits.sigmoid(), output["one"].boxes
@@ -146,16 +167,36 @@ class Detect:
         sums = (scored.sum(1) * counted).sum(), (apart * quality[learnt]).sum()
         return sums, (share.clamp_min(1), share)
 
+    def _views(self, model: nn.Module, batch: Batch) -> list[Detections]:
+        """The same from windows, scales and mirror images, each looked at plainly."""
+        plain = replace(self, window=(), stride=(), scales=(1.0,), flip=False)
+
+        def look(grid: Tensor, valid: Tensor | None) -> list[Things]:
+            found = plain.predict(model, Batch(grid=grid, valid=valid))
+            return [Things(each.boxes, each.labels, each.scores) for each in found]
+
+        if self.window:
+            wide, high, *_ = torch.stack([_factors(batch, index) for index in range(len(batch.grid))]).amax(0).tolist()
+            factors = (max(self.scales) * high, max(self.scales) * wide)
+            stride = self.stride or stride_for(self.window, self.largest, factors)
+            look = partial(find_in_tiles, look, window=self.window, stride=stride)
+        each = find_in_views(look, batch.grid, batch.valid, scales=self.scales, flip=self.flip)
+        return [self._told(found, batch, index) for index, found in enumerate(each)]
+
     def _answer(self, scores: Tensor, boxes: Tensor, batch: Batch, index: int) -> Detections:
-        height, width = batch.sizes[index] if batch.sizes else batch.grid.shape[2:]
         best, places = scores.flatten().topk(min(self.most, scores.numel()))
-        boxes = clipped(boxes[places // len(self.classes)] / _factors(batch, index), (height, width))
-        kept = (best >= self.threshold) & (area(boxes) > 0)
+        return self._told(Things(boxes[places // len(self.classes)], places % len(self.classes), best), batch, index)
+
+    def _told(self, found: Things, batch: Batch, index: int) -> Detections:
+        """What is found in the grid, in pixels of the original picture."""
+        height, width = batch.sizes[index] if batch.sizes else batch.grid.shape[2:]
+        boxes = clipped(found.boxes / _factors(batch, index).to(found.boxes), (height, width))
+        kept = (found.scores >= self.threshold) & (area(boxes) > 0)
         return Detections(
             id=batch.ids[index] if batch.ids else str(index),
             boxes=boxes[kept].cpu(),
-            labels=(places % len(self.classes))[kept].cpu(),
-            scores=best[kept].cpu(),
+            labels=found.labels[kept].cpu(),
+            scores=found.scores[kept].cpu(),
             classes=self.classes,
             size=(int(height), int(width)),
             sure=self.sure,

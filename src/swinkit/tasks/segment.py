@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from swinkit.heads import FPN, HEADS, UPerNet
 from swinkit.metrics import MeanIou
 from swinkit.ops.losses import Terms, cross_entropy, dice, in_parts
 from swinkit.ops.resize import best_class, extent, fit, stretch
-from swinkit.ops.sliding import average_views, slide
+from swinkit.ops.sliding import average_views, check_views, slide
 from swinkit.types import Batch, LabelMap, Levels, Window
 
 
@@ -56,6 +56,8 @@ class Segment:
     scores: bool = False
     """Predictions carry the probability of the chosen class."""
 
+    answering: ClassVar[tuple[str, ...]] = ("window", "stride", "scales", "flip", "scores")
+
     def __post_init__(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ConfigError(f"classes: {self.classes} is not a list of two or more different names")
@@ -78,12 +80,7 @@ class Segment:
         for name in ("dice", "auxiliary", "smoothing"):
             if not 0 <= (getattr(self, name) or 0) < (1 if name == "smoothing" else float("inf")):
                 raise ConfigError(f"{name}: {getattr(self, name)} is out of range; 0 turns it off")
-        if not self.scales or min(self.scales) <= 0:
-            raise ConfigError(f"scales: {self.scales} are not positive factors; (1.0,) is the plain size")
-        if self.stride and len(self.stride) != len(self.window):
-            raise ConfigError(f"stride: {self.stride} and window {self.window} need the same number of axes")
-        if any(not 0 < s <= w for s, w in zip(self.stride or self.window, self.window, strict=True)):
-            raise ConfigError(f"stride: {self.stride} has to be positive and at most the window {self.window}")
+        check_views(self.window, self.stride, self.scales)
 
     def head(self, levels: Levels) -> nn.Module:
         """The decoder, with this task's classes."""

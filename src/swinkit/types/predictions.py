@@ -87,9 +87,12 @@ class Detections:
 
     def certain(self) -> Detections:
         """Only what is not doubtful."""
-        kept = self.scores >= self.sure
-        masks = None if self.masks is None else self.masks[kept]
-        return replace(self, boxes=self.boxes[kept], labels=self.labels[kept], scores=self.scores[kept], masks=masks)
+        return self.chosen(self.scores >= self.sure)
+
+    def chosen(self, which: Tensor) -> Detections:
+        """Those of [m] indices or an [n] mask."""
+        masks = None if self.masks is None else self.masks[which]
+        return replace(self, boxes=self.boxes[which], labels=self.labels[which], scores=self.scores[which], masks=masks)
 
     def to_json(self) -> dict[str, Any]:
         """Every thing with class, score and box [left, top, width, height], as COCO writes them."""
@@ -116,15 +119,17 @@ class Keypoints:
     """Points that a line joins, counted from 0."""
     size: Window
     """[height width] of the original picture."""
+    found: Detections | None = None
+    """As what each was found, where the things were not given."""
 
     def __len__(self) -> int:
         return len(self.points)
 
     def to_json(self) -> dict[str, Any]:
-        """Every thing with its score (the mean of its points'), box [left, top, width, height] and `keypoints` [x, y,
-        2] in a row, as COCO writes them (0 is the middle of the first pixel), and the points' own scores; skeleton
-        counted from 0."""
-        things = [
+        """Every thing with its score (the mean of its points', times that of the thing where it was found), box [left,
+        top, width, height] and `keypoints` [x, y, 2] in a row, as COCO writes them (0 is the middle of the first
+        pixel), and the points' own scores; skeleton counted from 0."""
+        things: list[dict[str, Any]] = [
             {
                 "score": sum(score for _, _, score in rows) / max(len(rows), 1),
                 "bbox": [x1, y1, x2 - x1, y2 - y1],
@@ -134,6 +139,9 @@ class Keypoints:
             }
             for rows, (x1, y1, x2, y2) in zip(self.points.tolist(), self.boxes.tolist(), strict=True)
         ]
+        if self.found is not None:
+            for thing, label, score in zip(things, self.found.labels.tolist(), self.found.scores.tolist(), strict=True):
+                thing |= {"score": thing["score"] * score, "class": self.found.classes[label], "found": score}
         about = {"names": list(self.names), "skeleton": [list(pair) for pair in self.skeleton]}
         return {"id": self.id, "size": list(self.size), **about, "objects": things}
 

@@ -45,8 +45,10 @@ class Metrics(Protocol):
 class Task(Protocol):
     """What to answer for a grid; a frozen dataclass whose fields are its settings.
 
-    Two things it may say as class variables: `outputs`, the stages whose features its head sees ((-1,) is the coarsest
-    alone; all where it says nothing), and `answers`, the class of its predictions (`LabelMap` where it says nothing).
+    Three things it may say as class variables: `outputs`, the stages whose features its head sees ((-1,) is the
+    coarsest alone; all where it says nothing), `answers`, the class of its predictions (`LabelMap` where it says
+    nothing), and `answering`, its settings that change predictions alone, so that a trained run may be asked with
+    others; a modality may say them too.
     """
 
     def head(self, levels: Levels) -> nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -29,16 +30,23 @@ def draw(picture: np.ndarray, prediction: Prediction) -> np.ndarray:
     if isinstance(prediction, ClassScores):
         return _captioned(picture, prediction.best(3))
     if isinstance(prediction, Detections):
-        prediction = prediction.certain()
-        words = [
-            f"{prediction.classes[label]} {score:.2f}"
-            for label, score in zip(prediction.labels.tolist(), prediction.scores.tolist(), strict=True)
-        ]
-        masks = None if prediction.masks is None else prediction.masks.numpy()
-        return things(picture, prediction.boxes.numpy(), prediction.labels.numpy(), words, masks)
+        return _found(picture, prediction.certain())
     if isinstance(prediction, Keypoints):
-        return figures(picture, prediction.points.numpy(), prediction.skeleton)
+        drawn = figures(picture, prediction.points.numpy(), prediction.skeleton)
+        if prediction.found is None:
+            return drawn
+        factor = drawn.shape[1] / picture.shape[1]  # small pictures were enlarged
+        return _found(drawn, replace(prediction.found, boxes=prediction.found.boxes * factor, masks=None))
     return overlay(picture, prediction.labels.numpy())
+
+
+def _found(picture: np.ndarray, found: Detections) -> np.ndarray:
+    words = [
+        f"{found.classes[label]} {score:.2f}"
+        for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True)
+    ]
+    masks = None if found.masks is None else found.masks.numpy()
+    return things(picture, found.boxes.numpy(), found.labels.numpy(), words, masks)
 
 
 def draw_target(picture: np.ndarray, target: object, classes: Sequence[str]) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -72,6 +72,8 @@ class Image:
     """Training: their strength, 0 to 10."""
     erase: float = 0.0
     """Training: probability of filling one rectangle with noise."""
+
+    answering: ClassVar[tuple[str, ...]] = ("scale", "shorter")
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
