@@ -90,7 +90,9 @@ def test_masks_come_from_polygons_and_run_lengths_where_they_are_asked_for(tmp_p
     assert target.masks.shape == (2, *SIZE) and target.masks[1].numpy().tolist() == mask.tolist()
     assert target.masks[0].numpy().tolist() == mask.tolist()
     changed(root / "train.json", lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3]]))
-    assert len(Coco(path=str(tmp_path), masks=False).open("train")[0].target) == 2, "masks that nobody asked for are not looked at"
+    assert len(Coco(path=str(tmp_path), masks=False).open("train")[0].target) == 2, (
+        "masks that nobody asked for are not looked at"
+    )
     with pytest.raises(DataError, match=r"annotations\[0\].segmentation: a polygon is a list of at least three"):
         Coco(path=str(tmp_path)).open("train")
     changed(root / "train.json", lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3, 4, 5, "x"]]))
