@@ -204,7 +204,6 @@ def test_training_finds_the_masks():
     metrics.update(answers, one)
     found = metrics.result()
     assert metrics.main == "mask_map" and found["mask_map50"] == 1 and found["mask_map"] > 0.6, found
-    assert metrics.score(answers[0], one.chosen([0])) == 1
 
 
 @pytest.mark.parametrize(("changes", "says"), [({"detail": 0}, "detail: 0 is too few"), ({"shape": -1.0}, "shape: -1")])

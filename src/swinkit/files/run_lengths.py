@@ -13,12 +13,9 @@ Runs = dict[str, Any]
 
 def encoded(masks: np.ndarray) -> list[Runs]:
     """[n height width] bool -> each with its counts as letters, plain text."""
-    if not masks.size:
-        size = [int(side) for side in masks.shape[1:]]
-        return [{"size": size, "counts": ""} for _ in masks]
     from faster_coco_eval.core import mask as library  # pyright: ignore[reportMissingTypeStubs]  # slow to import
 
-    rows = library.encode(np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8)))
+    rows = [library.encode(np.asfortranarray(mask.astype(np.uint8))) for mask in masks]  # one by one: copies are small
     return [{"size": [int(side) for side in row["size"]], "counts": row["counts"].decode()} for row in rows]
 
 

@@ -108,13 +108,15 @@ def _shown(
     tracked = tracker.update(prediction)
     for each in tracked:
         table.write(index, each, prediction.classes)
-    plain = _followed(prediction, tracked).to_json()
+    followed = _followed(prediction, tracked)
+    plain = followed.to_json()
     for thing, each in zip(plain["objects"], tracked, strict=True):
         thing["track"] = each.number
     words = [f"{each.number} {prediction.classes[each.label]}" for each in tracked]
     boxes = np.array([each.box for each in tracked]).reshape(-1, 4)
     numbers = np.array([each.number for each in tracked], np.int64)  # a colour a track
-    return drawing.things(frame, boxes, numbers, words), plain
+    masks = None if followed.masks is None else followed.masks.numpy()
+    return drawing.things(frame, boxes, numbers, words, masks), plain
 
 
 def _followed(prediction: Detections, tracked: list[Tracked]) -> Detections:

@@ -196,12 +196,12 @@ class Detect:
         """[n height width] bool on the CPU: the masks that some cells say, a few made at once, in original pixels."""
         filled = _extent(batch, index)
         size = batch.sizes[index] if batch.sizes else filled
-        rows = [torch.zeros(0, *size, dtype=torch.bool)]
-        for few, edges in zip(which.split(GROUP), boxes.split(GROUP), strict=True):
+        masks = torch.empty(len(which), *size, dtype=torch.bool)
+        for few, edges, place in zip(*(each.split(GROUP) for each in (which, boxes, masks)), strict=True):
             drawn, stride = view.masks(few, filled, self.detail)
             scale = [here / there / step for here, there, step in zip(filled, size, stride, strict=True)]
-            rows.append(painted(drawn, edges, size, (scale[0], scale[1])).cpu())
-        return torch.cat(rows)
+            place.copy_(painted(drawn, edges, size, (scale[0], scale[1])))
+        return masks
 
 
 def _on_grid(batch: Batch, index: int) -> Objects:
