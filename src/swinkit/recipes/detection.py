@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
+from swinkit.datasets import Coco, DigitScenes, Yolo
 from swinkit.files import ConfigError
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
@@ -91,17 +92,19 @@ def _with_masks(layout: Layout, wanted: bool | None) -> tuple[Layout, bool]:
     Raises:
         ConfigError: masks are wanted of a layout that has none.
     """
-    own = {field.name for field in fields(layout)}  # type: ignore[arg-type]
-    if wanted is not None and getattr(layout, "masks", None) is None and "masks" in own:
-        layout = replace(layout, masks=wanted)  # type: ignore[type-var]
-    elif wanted and "target" in own:
-        layout = replace(layout, target="instances")  # type: ignore[type-var]
-    layout = layout.resolved()
-    found = bool(getattr(layout, "masks", False)) or getattr(layout, "target", None) == "instances"
+    if isinstance(layout, DigitScenes):
+        layout = replace(layout, target="instances") if wanted else layout
+        found = layout.target == "instances"
+    else:
+        if isinstance(layout, (Coco, Yolo)) and layout.masks is None:
+            layout = replace(layout, masks=wanted)
+        layout = layout.resolved()
+        found = bool(getattr(layout, "masks", False))
     if wanted and not found:
         kind = kind_name("data", layout)
         raise ConfigError(
-            f"task.masks: the things of {kind} have boxes alone here: leave it out, or say data.masks=true"
+            f"task.masks: {kind} is read for boxes alone here: leave it out, or give COCO's or YOLO's form with shapes "
+            "(and not data.masks=false)"
         )
     return layout, found if wanted is None else wanted
 
