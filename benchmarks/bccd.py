@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from coco_files import evaluate_files
-from contest import Trained, fresh, pace, say, train_control, train_swin, with_steps
+from contest import Trained, fresh, pace, say, two_sides
 from controls.pyramid import Pyramid
 from record import contest_command, contest_options, plain_entry, publish, rounded
 
@@ -61,7 +60,7 @@ def predicted(trained: Trained, split: str) -> Pairs:
 
 def figures(pairs: Sequence[tuple[Detections, Objects]]) -> AveragePrecision:
     """The metric over these pictures, each for itself even where it is there twice."""
-    metrics = AveragePrecision(pairs[0][0].classes)
+    metrics = _empty(pairs)
     for number, (found, truth) in enumerate(pairs):
         metrics.update([dataclasses.replace(found, id=f"{number:06d}")], Batch(grid=torch.zeros(1), target=[truth]))
     return metrics
@@ -82,10 +81,19 @@ def written(trained: Trained, folder: Path) -> dict[str, float]:
 def interval(pairs: Pairs, name: str = "map50") -> tuple[float, float]:
     """95 % of a figure under resampling of the pictures."""
     rng = np.random.default_rng(0)
-    draws = [rng.integers(len(pairs), size=len(pairs)) for _ in range(DRAWS)]
-    values = [figures([pairs[index] for index in draw]).result()[name] for draw in draws]
+    each, values = [figures([pair]) for pair in pairs], []
+    for _ in range(DRAWS):
+        metrics = _empty(pairs)
+        for index in rng.integers(len(pairs), size=len(pairs)):
+            metrics.merge(each[index])
+        values.append(metrics.result()[name])
     low, high = np.quantile(values, (0.025, 0.975))
     return float(low), float(high)
+
+
+def _empty(pairs: Sequence[tuple[Detections, Objects]]) -> AveragePrecision:
+    found, _ = pairs[0]
+    return AveragePrecision(found.classes, masks=found.masks is not None)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -94,17 +102,14 @@ def run(options: argparse.Namespace) -> None:
     minutes = options.minutes or MINUTES[options.bench]
     steps = options.steps or pace(recipe, fresh(recipe)).steps(60 * minutes)
     command = contest_command("bccd", options, steps)
-    own = train_swin(with_steps(recipe, steps), Path(options.out) / "swin", command)
-    sides = {"swin": _side(recipe.model.name, own, options.publish, Path(options.out) / "swin-predictions")}
-    if not options.no_control:
-        other = _recipe(options, merged(CONTROL, parse_settings(options.control_set)))
-        make = _control(other, options.width)
-        control_steps = options.control_steps or pace(other, make).steps(own.seconds)
-        trained = train_control(with_steps(other, control_steps), make, Path(options.out) / "control")
-        name, folder = f"plain convolutional backbone, width {options.width}", Path(options.out) / "control-predictions"
-        sides["control"] = _side(name, trained, options.publish, folder)
+    other = _recipe(options, merged(CONTROL, parse_settings(options.control_set)))
+    control = None if options.no_control else (other, _control(other, options.width))
+    trained = two_sides(recipe, control, options, steps=steps, command=command)
+    names = {"swin": recipe.model.name, "control": f"plain convolutional backbone, width {options.width}"}
+    folders = {side: Path(options.out) / f"{side}-predictions" for side in names}
+    sides = {side: _side(names[side], each, options.publish, folders[side]) for side, each in trained.items()}
     if options.publish and "control" in sides:
-        found = plain_entry(options.bench, "map50", sides, own.recipe, command)
+        found = plain_entry(options.bench, "map50", sides, trained["swin"].recipe, command)
         found["from_file"] = sides["swin"]["from_file"].get("map50")
         say(f"written: {publish(found)}")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from swinkit.datasets import Coco, DigitScenes, Yolo
+from swinkit.files import ConfigError
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
 from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, spread, suitable_model
@@ -59,7 +61,7 @@ LONGEST = {True: 320, False: 640}
 
 def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -> dict[str, Any]:
     """The whole recipe for that data, as plain values; what was said is looked at where it decides on other values."""
-    layout = layout.resolved()
+    layout, masks = _with_masks(layout, said.get("task", {}).get("masks"))
     training = open_split(layout, "train", say=say)
     for split in layout.splits():
         open_split(layout, split)  # files that do not belong together should show now, not after the training
@@ -72,14 +74,45 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     own = {**chosen["training"], **beside.get("training", {})}
     batch = said.get("training", {}).get("batch", own["batch"])
     length = {"steps": _steps(len(training), batch, small)}
-    say(f"model: {name}, {len(training.classes)} classes, {len(training)} training samples")
+    what = "boxes and masks" if masks else "boxes"
+    say(f"model: {name}, {what} of {len(training.classes)} classes, {len(training)} training samples")
     return {
-        "task": {KIND: "detect", "classes": list(training.classes), "largest": _largest(training), **chosen["task"]},
+        "task": {
+            KIND: "detect",
+            "classes": list(training.classes),
+            "largest": _largest(training),
+            "masks": masks,
+            **chosen["task"],
+        },
         "data": {KIND: kind, **asdict(layout)},
         "model": {"name": name},
         "modality": {KIND: modality, **view, **beside.get("modality", {})},
         "training": {**own, **length, "precision": fast_precision()},
     }
+
+
+def _with_masks(layout: Layout, wanted: bool | None) -> tuple[Layout, bool]:
+    """The layout with all that has to be looked for, and whether its things come with masks: as the user wants it, else
+    as it says or finds.
+
+    Raises:
+        ConfigError: masks are wanted of a layout that has none.
+    """
+    if isinstance(layout, DigitScenes):
+        layout = replace(layout, target="instances") if wanted else layout
+        found = layout.target == "instances"
+    else:
+        if isinstance(layout, (Coco, Yolo)) and layout.masks is None:
+            layout = replace(layout, masks=wanted)
+        layout = layout.resolved()
+        found = bool(getattr(layout, "masks", False))
+    if wanted and not found:
+        kind = kind_name("data", layout)
+        raise ConfigError(
+            f"task.masks: {kind} is read for boxes alone here: leave it out, or give COCO's or YOLO's form with shapes "
+            "(and not data.masks=false)"
+        )
+    return layout, found if wanted is None else wanted
 
 
 def _view(sizes: Sequence[tuple[int, int]], longest: int) -> dict[str, Any]:

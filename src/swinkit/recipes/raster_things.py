@@ -37,7 +37,9 @@ def find_in_raster(
     """
     modality, task = predictor.recipe.modality, predictor.recipe.task
     whole = Predictor(
-        replace(predictor.recipe, task=replace(task, window=(), stride=())), predictor.model, predictor.device
+        replace(predictor.recipe, task=replace(task, window=(), stride=(), masks=False)),
+        predictor.model,
+        predictor.device,
     )
     each: list[Things] = []
     with open_raster(source) as raster:

@@ -124,7 +124,8 @@ def _followed(
     factor = drawn.shape[1] / frame.shape[1]  # small frames were enlarged
     words = [f"{each.number} {things.classes[each.label]}" for each in tracked]
     numbers = np.array([each.number for each in tracked], np.int64)  # a colour a track
-    return drawing.things(drawn, things.boxes.numpy() * factor, numbers, words), plain
+    masks = None if things.masks is None or factor != 1 else things.masks.numpy()
+    return drawing.things(drawn, things.boxes.numpy() * factor, numbers, words, masks), plain
 
 
 def _tracked(prediction: Detections, tracked: list[Tracked]) -> Detections:

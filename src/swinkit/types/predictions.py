@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from swinkit.files.run_lengths import encoded
 from swinkit.types.values import Window
 
 
@@ -95,12 +96,17 @@ class Detections:
         return replace(self, boxes=self.boxes[which], labels=self.labels[which], scores=self.scores[which], masks=masks)
 
     def to_json(self) -> dict[str, Any]:
-        """Every thing with class, score and box [left, top, width, height], as COCO writes them."""
+        """Every thing with class, score and box [left, top, width, height], as COCO writes them; where there are masks,
+        each as COCO's compressed run lengths (`segmentation`) with the number of its pixels (`area`)."""
         rows = zip(self.boxes.tolist(), self.labels.tolist(), self.scores.tolist(), strict=True)
         things = [
             {"class": self.classes[label], "score": score, "bbox": [x1, y1, x2 - x1, y2 - y1]}
             for (x1, y1, x2, y2), label, score in rows
         ]
+        if self.masks is not None:
+            areas = self.masks.sum((1, 2)).tolist()
+            for thing, runs, covered in zip(things, encoded(self.masks.numpy()), areas, strict=True):
+                thing |= {"segmentation": runs, "area": covered}
         return {"id": self.id, "size": list(self.size), "objects": things}
 
 

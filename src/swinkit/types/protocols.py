@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor, nn
@@ -15,8 +15,10 @@ from swinkit.types.values import Batch, Levels, Record, Sample
 class Metrics(Protocol):
     """Figures over a split, gathered batch by batch."""
 
-    main: ClassVar[str]
-    """The figure in `result()` that chooses the best checkpoint; larger is better."""
+    @property
+    def main(self) -> str:
+        """The figure in `result()` that chooses the best checkpoint; larger is better."""
+        ...
 
     def update(self, predictions: Sequence[Prediction], batch: Batch) -> None:
         """Count one batch."""
