@@ -14,20 +14,18 @@ from torch import Tensor, nn
 from swinkit.files import ConfigError
 from swinkit.heads import DenseBoxes
 from swinkit.heads.boxes import View, views
+from swinkit.heads.placing import factors, filled, known_masks, masks_of, on_grid
 from swinkit.metrics import AveragePrecision
 from swinkit.ops.assignment import aligned, leading, near
 from swinkit.ops.boxes import area, ciou, clipped
 from swinkit.ops.fusion import find_in_views
-from swinkit.ops.instance_masks import apart, painted, reduced
+from swinkit.ops.instance_masks import apart, reduced
 from swinkit.ops.sliding import check_views
 from swinkit.ops.tiles import Things, find_in_tiles, stride_for
-from swinkit.tasks.placing import factors, filled, known_masks, on_grid
 from swinkit.types import Batch, Detections, Levels, Objects, Window
 
 Terms = tuple[Tensor, Tensor]
 BRANCHES: tuple[Literal["many", "one"], ...] = ("many", "one")
-GROUP = 16
-"""Things whose masks are made at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +221,9 @@ class Detect:
         answer, kept = self._told(Things(view.boxes[which], labels, best), batch, index)
         if not self.masks:
             return answer
-        return replace(answer, masks=self._painted(view, which[kept], answer.boxes.to(which.device), batch, index))
+        return replace(
+            answer, masks=masks_of(view, which[kept], answer.boxes.to(which.device), batch, index, self.detail)
+        )
 
     def _told(self, found: Things, batch: Batch, index: int) -> tuple[Detections, Tensor]:
         """What is found in the grid, in pixels of the original picture, and which of it is told."""
@@ -240,17 +240,6 @@ class Detect:
             sure=self.sure,
         )
         return told, kept
-
-    def _painted(self, view: View, which: Tensor, boxes: Tensor, batch: Batch, index: int) -> Tensor:
-        """[n height width] bool on the CPU: the masks that some cells say, a few made at once, in original pixels."""
-        here = filled(batch, index)
-        size = batch.sizes[index] if batch.sizes else here
-        masks = torch.empty(len(which), *size, dtype=torch.bool)
-        for few, edges, place in zip(*(each.split(GROUP) for each in (which, boxes, masks)), strict=True):
-            drawn, stride = view.masks(few, here, self.detail)
-            scale = [side / there / step for side, there, step in zip(here, size, stride, strict=True)]
-            place.copy_(painted(drawn, edges, size, (scale[0], scale[1])))
-        return masks
 
 
 def _nothing(batch: Batch, names: Sequence[str]) -> list[Terms]:

@@ -8,8 +8,13 @@ import torch
 from torch import Tensor
 
 from swinkit.files import DataError
+from swinkit.heads.boxes import View
+from swinkit.ops.instance_masks import painted
 from swinkit.ops.resize import extent
 from swinkit.types import Batch, Objects, Window
+
+GROUP = 16
+"""Things whose masks are made at once."""
 
 
 def on_grid(batch: Batch, index: int) -> Objects:
@@ -39,3 +44,15 @@ def known_masks(things: Objects, batch: Batch, index: int) -> Tensor:
         text = "the sample has no masks, and they are to be learnt: say data.masks=true, or task.masks=false"
         raise DataError(name, text, field="masks")
     return things.masks
+
+
+def masks_of(view: View, which: Tensor, boxes: Tensor, batch: Batch, index: int, detail: int) -> Tensor:
+    """[n height width] bool on the CPU: the masks that some cells say, a few made at once, in original pixels."""
+    here = filled(batch, index)
+    size = batch.sizes[index] if batch.sizes else here
+    masks = torch.empty(len(which), *size, dtype=torch.bool)
+    for few, edges, place in zip(*(each.split(GROUP) for each in (which, boxes, masks)), strict=True):
+        drawn, stride = view.masks(few, here, detail)
+        scale = [side / there / step for side, there, step in zip(here, size, stride, strict=True)]
+        place.copy_(painted(drawn, edges, size, (scale[0], scale[1])))
+    return masks
