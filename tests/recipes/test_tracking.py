@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,7 @@ def frame(boxes: list[list[float]], scores: list[float] | None = None, labels: l
         scores=torch.tensor(scores or [0.9] * count),
         classes=("a", "b"),
         size=(200, 200),
+        sure=0.5,
     )
 
 
@@ -76,6 +79,22 @@ def test_the_class_is_the_one_seen_most():
     assert [tracker.update(frame([box(10, 10)], labels=[label]))[0].label for label in labels] == [0] * 6
 
 
+def test_one_thing_found_under_two_classes_is_one_track():
+    tracker = Tracker()
+    for time in range(6):
+        found = tracker.update(frame([box(3 * time, 20), box(3 * time + 1, 21)], [0.6, 0.8], [0, 1]))
+        assert [(each.number, each.label, each.detection) for each in found] == [(1, 1, 1)]
+    apart = Tracker(Tracking(twice=1.0))
+    assert len(apart.update(frame([box(0, 20), box(1, 21)]))) == 2
+
+
+def test_what_begins_a_track_is_what_the_run_is_sure_of():
+    found = frame([box(10, 10), box(60, 60)], [0.4, 0.9])
+    assert len(Tracker().update(found)) == 1
+    assert len(Tracker().update(replace(found, sure=0.3))) == 2
+    assert len(Tracker(Tracking(sure=0.35)).update(found)) == 2
+
+
 def test_boxes_are_smoother_than_what_was_found():
     rng = np.random.default_rng(0)
     tracker, raw, smooth = Tracker(), [], []
@@ -93,7 +112,10 @@ def test_overlap_is_that_of_hand_made_boxes():
     np.testing.assert_allclose(iou(one, other), [[4 / 28, 0, 1]])
 
 
-@pytest.mark.parametrize("wrong", [{"doubtful": 0.9}, {"overlap": 0.0}, {"kept": -1}, {"confirmed": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"doubtful": 0.9, "sure": 0.5}, {"sure": 1.5}, {"overlap": 0.0}, {"twice": 0.0}, {"kept": -1}, {"confirmed": 0}],
+)
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ConfigError):
         Tracking(**wrong)

@@ -97,7 +97,7 @@ def _look(dataset: Dataset, index: int, modality: Modality) -> _Look:
     file = str(record.source) if isinstance(record.source, Path) else record.id
     try:
         sample = modality.read(record)
-        problems = _remarks(record, sample, file)
+        problems = _remarks(record, sample, file) if modality.rank == 2 else []
     except DataError as error:
         return _Look(file=file, found=(("error", error.field, error.what, str(error.path)),))
     counts, ignored, unit = _counted(sample.target)

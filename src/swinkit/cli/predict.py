@@ -37,7 +37,8 @@ class Options:
     """instead, write pictures and labels into the new folder --out as `swinkit train` reads them, to be corrected and
     learnt from; review.csv lists the pictures, the most doubtful first"""
     track: bool = False
-    """in films, follow what is found: every thing keeps its number and its box is smoothed"""
+    """in films, follow what is found: every thing keeps its number and its box is smoothed; NAME-tracks.csv says where
+    things are, or their points, from which `swinkit train classify` learns what they do"""
     set: Annotated[UseAppendAction[tuple[str, ...]], shown("A.B=C")] = ()
     """ask the run in another way, say task.flip=true or task.window=[512,512]"""
     overwrite: bool = False

@@ -26,7 +26,7 @@ class Options:
     task: Annotated[Positional[str | None], shown("TASK")] = None
     """what to learn: segment, classify, detect, pose"""
     data: Annotated[Positional[str | None], shown("DATA")] = None
-    """a folder, or the name of a built-in data set: digit_scenes"""
+    """a folder, or the name of a built-in data set: digit_scenes, gaits"""
     model: Annotated[str | None, shown("NAME")] = None
     """a name that `swinkit models` lists; by default one that suits the data"""
     out: Annotated[str | None, shown("RUN")] = None

@@ -15,11 +15,13 @@ from swinkit.datasets.class_table import ClassTable
 from swinkit.datasets.coco import Coco
 from swinkit.datasets.coco_keypoints import CocoKeypoints
 from swinkit.datasets.digit_scenes import DigitScenes
+from swinkit.datasets.gaits import Gaits
 from swinkit.datasets.idx import Idx
 from swinkit.datasets.interleaved import Interleaved
 from swinkit.datasets.mask_folder import MaskFolder
 from swinkit.datasets.packed import Packed, pack
 from swinkit.datasets.parquet import Parquet
+from swinkit.datasets.series_files import SeriesFiles
 from swinkit.datasets.voc import Voc
 from swinkit.datasets.yolo import Yolo
 from swinkit.files import DataError
@@ -34,6 +36,8 @@ LAYOUTS = {
     "yolo": Yolo,
     "idx": Idx,
     "parquet": Parquet,
+    "gaits": Gaits,
+    "series_files": SeriesFiles,
     "class_table": ClassTable,
     "class_folder": ClassFolder,
     "interleaved": Interleaved,
@@ -65,11 +69,13 @@ __all__ = [
     "Coco",
     "CocoKeypoints",
     "DigitScenes",
+    "Gaits",
     "Idx",
     "Interleaved",
     "MaskFolder",
     "Packed",
     "Parquet",
+    "SeriesFiles",
     "Voc",
     "Yolo",
     "pack",

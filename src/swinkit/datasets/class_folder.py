@@ -34,12 +34,12 @@ class ClassFolder:
     @classmethod
     def recognises(cls, path: Path | str) -> bool:
         """Whether there are at least two folders with pictures, under `train` or in the folder itself."""
-        places = _places(Path(path))
-        return bool(places) and len([f for f in _folders(next(iter(places.values()))) if any(_pictures(f))]) > 1
+        found = places(Path(path))
+        return bool(found) and len([f for f in folders(next(iter(found.values()))) if any(_pictures(f))]) > 1
 
     def splits(self) -> tuple[str, ...]:
         """Of train, val and test, those that can be opened."""
-        return named(_places(Path(self.path)))
+        return named(places(Path(self.path)))
 
     def resolved(self, *, strict: bool = True) -> ClassFolder:
         """The same with its classes filled in."""
@@ -56,16 +56,16 @@ class ClassFolder:
 
     def _finders(self) -> dict[str, Callable[[], Found]]:
         path = Path(self.path)
-        if not (places := _places(path)):
+        if not (found := places(path)):
             came = "holds no such folders" if path.is_dir() else "is no folder" if path.exists() else "does not exist"
             raise DataError(path, f"{came}; looked for {self.looks_for}")
-        return {split: partial(_find, place) for split, place in places.items()}
+        return {split: partial(_find, place) for split, place in found.items()}
 
 
 def _find(place: Path) -> Found:
     entries: list[Entry] = []
     problems: list[DataError] = []
-    for folder in _folders(place):
+    for folder in folders(place):
         pictures = list(_pictures(folder))
         if not pictures:
             problems.append(DataError(folder, "holds no picture: every folder here is a class", field="class"))
@@ -73,7 +73,7 @@ def _find(place: Path) -> Found:
     return Found(entries, problems)
 
 
-def _places(root: Path) -> dict[str, Path]:
+def places(root: Path) -> dict[str, Path]:
     """Split -> the folder that holds a folder a class; without splits all is train."""
     if not root.is_dir():
         return {}
@@ -84,10 +84,11 @@ def _places(root: Path) -> dict[str, Path]:
     }
     if found:
         return found
-    return {"train": root} if _folders(root) else {}
+    return {"train": root} if folders(root) else {}
 
 
-def _folders(place: Path) -> list[Path]:
+def folders(place: Path) -> list[Path]:
+    """One a class."""
     return sorted(folder for folder in place.iterdir() if folder.is_dir() and not folder.name.startswith("."))
 
 

@@ -30,7 +30,7 @@ class Found:
     entries: Sequence[Entry]
     problems: Sequence[DataError] = ()
     picture: Callable[[int], np.ndarray] | None = None
-    """[h w 3] uint8 of a numbered source."""
+    """[h w 3] uint8 (or another modality's raw form) of a numbered source."""
 
 
 class ClassSplit:

@@ -49,31 +49,32 @@ class ClassTable:
     @classmethod
     def recognises(cls, path: Path | str) -> bool:
         """Whether it is such a table or holds some."""
-        return bool(_tables(Path(path)))
+        return bool(tables(Path(path)))
 
     def splits(self) -> tuple[str, ...]:
         """Of train, val and test, those that can be opened."""
-        return named(self._found())
+        return named(self.found())
 
     def resolved(self, *, strict: bool = True) -> ClassTable:
         """The same with its classes filled in."""
         if self.classes:
             return self
-        found = self._found()
+        found = self.found()
         return replace(self, classes=class_names((found.get("train") or next(iter(found.values()))).entries))
 
     def open(self, split: str = "train", *, strict: bool = True) -> ClassSplit:
         """One split. Raises DataError; with `strict=False`, lines that cannot be used are left out and listed."""
-        layout, found = self.resolved(strict=strict), self._found()
+        layout, found = self.resolved(strict=strict), self.found()
         find: dict[str, Callable[[], Found]] = {name: lambda name=name: found[name] for name in found}
         return open_classes(self.path, split, find, layout.classes, self.holdout, strict)
 
-    def _found(self) -> dict[str, Found]:
-        tables = _tables(Path(self.path))
-        if not tables:
+    def found(self) -> dict[str, Found]:
+        """Split -> its lines, and what is wrong with others. DataError: there is no such table."""
+        listed = tables(Path(self.path))
+        if not listed:
             raise DataError(self.path, f"is or holds no such table; looked for {self.looks_for}")
         rows: dict[str, list[Entry | DataError]] = defaultdict(list)
-        for name, table in tables.items():
+        for name, table in listed.items():
             for said, row in self._rows(table):
                 rows[name or said or "train"].append(row)
         return {
@@ -118,7 +119,7 @@ class ClassTable:
         return where, Entry(name, file, label)
 
 
-def _tables(path: Path) -> dict[str, Path]:
+def tables(path: Path) -> dict[str, Path]:
     """Split ("" where the table says it itself) -> table."""
     if path.suffix.lower() == ".csv" and path.is_file():
         return {"": path}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swinkit.modalities.image import Image
+from swinkit.modalities.series import Series
 
-MODALITIES = {"image": Image}
+MODALITIES = {"image": Image, "series": Series}
 
-__all__ = ["MODALITIES", "Image"]
+__all__ = ["MODALITIES", "Image", "Series"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from swinkit.audit import Audit
 from swinkit.audit import check as look_through
 from swinkit.files import ConfigError, did_you_mean
-from swinkit.modalities import MODALITIES
+from swinkit.recipes import series
 from swinkit.recipes.completion import RECIPES
 from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
@@ -41,9 +40,7 @@ def check(
     said: dict[str, Any] = merged({"data": {"path": data}, "modality": {}}, parse_settings(settings))
     check_names(said, ["data", "modality"])
     layout = find_layout(said["data"], task, say=say).resolved(strict=False)
-    kind = modality or said["modality"].get(KIND)
-    if Path(layout.path).exists():
-        kind, sentence = find_modality(layout, kind)
-        say(sentence)
-    reader: Modality = part("modality", {KIND: kind or next(iter(MODALITIES)), **said["modality"]})
+    kind, sentence = find_modality(layout, modality or said["modality"].get(KIND))
+    say(sentence)
+    reader: Modality = part("modality", {KIND: kind, **series.told(layout), **said["modality"]})
     return look_through({name: layout.open(name, strict=False) for name in layout.splits()}, reader, progress)

@@ -130,11 +130,9 @@ def complete(
     _check(said, where)
     said, say = with_start(said), say or _silent
     layout = find_layout(said.get("data", {}), said["task"][KIND], say=say, where=where)
-    asked = modality or said.get("modality", {}).get(KIND)
-    if Path(layout.path).exists():
-        asked, sentence = find_modality(layout, asked)
-        say(sentence)
-    defaults = RECIPES[said["task"][KIND]](layout, said, asked or "image", say)
+    found, sentence = find_modality(layout, modality or said.get("modality", {}).get(KIND))
+    say(sentence)
+    defaults = RECIPES[said["task"][KIND]](layout, said, found, say)
     rest = {name: values for name, values in _one_length(said).items() if name != "data"}  # that is in the layout
     return from_plain(_found(merged(defaults, rest)), where=where)
 

@@ -17,6 +17,8 @@ ENDINGS = {
     "volume": (".nii", ".nii.gz", ".dcm", ".mha", ".nrrd"),
 }
 """Modality -> endings of its files. Text is missing: lists of names and tables lie beside every kind of data."""
+OF_LAYOUTS = {"series": (".csv",)}
+"""The same where only the layout of the data can tell, for tables lie beside every kind of data."""
 
 
 def find_modality(layout: Layout, wanted: str | None = None) -> tuple[str, str]:
@@ -32,6 +34,8 @@ def find_modality(layout: Layout, wanted: str | None = None) -> tuple[str, str]:
         return wanted, f"modality: {wanted}, as asked"
     if (known := getattr(layout, "modality", None)) is not None:  # its files hold nothing else
         return known, f"modality: {known}"
+    if not Path(layout.path).exists():  # a built-in data set
+        return "image", "modality: image"
     path = Path(layout.path)
     path = path.parent if path.suffix.lower() == ".csv" and path.is_file() else path  # a list lies beside what it lists
     found = _count(path)

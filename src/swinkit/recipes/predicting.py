@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from typing import Any
 from swinkit.files import ConfigError, DataError, MissingExtra, replace_file, safe_join
 from swinkit.files.packed import is_packed, open_pack
 from swinkit.files.rasters import is_raster
-from swinkit.recipes.kinds import ENDINGS
+from swinkit.files.series import addresses
+from swinkit.recipes.kinds import ENDINGS, OF_LAYOUTS
 from swinkit.recipes.predictor import Predictor, Result, open_run
 from swinkit.recipes.raster_things import find_in_raster
 from swinkit.recipes.rasters import predict_raster
@@ -23,6 +25,7 @@ from swinkit.recipes.writing import LIST, OVERLAY, Form, classes_of, form_of
 from swinkit.types import Detections
 
 RASTER = ".tif"
+SERIES = "series"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,8 @@ def predict_files(
     predictions.json lists them all; every input has NAME-overlay.png to look at. Label maps are NAME.png beside that
     (class indices), classes predictions.csv, and things predictions-coco.json. A TIFF of more pixels than a picture may
     have is labelled part by part into NAME.tif, or its things are found part by part. A film or a camera (`camera:0`)
-    becomes NAME-overlay.mp4 and NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv.
+    becomes NAME-overlay.mp4 and NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv. A
+    table of several series has an answer for each.
 
     Args:
         inputs: files, folders (their files of a known kind, at any depth) and patterns.
@@ -70,8 +74,9 @@ def predict_files(
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file: choose a folder for --out")
     form = form_of(predictor.recipe.task)
+    tables = form.tables if any(not is_film(source) for source, _ in sources) else {}
     each = zip(sources, names, strict=True)
-    files = [LIST, *form.tables, *(file for (source, _), name in each for file in _files(source, name, form, tracking))]
+    files = [LIST, *tables, *(file for (source, _), name in each for file in _files(source, name, form, tracking))]
     _refuse_inputs(folder, [source for source, _ in sources], files)
     if not overwrite:
         for file in files:
@@ -88,7 +93,7 @@ def predict_files(
         if progress is not None:
             progress(index + 1, len(sources))
     classes = classes_of(predictor.recipe)
-    for file, content in form.tables.items():
+    for file, content in tables.items():
         replace_file(folder / file, content([entry for entry in predictions if "frames" not in entry], classes))
     done = Done(predictions=tuple(predictions), problems=tuple(problems))
     replace_file(folder / LIST, (json.dumps(done.to_json(), indent=2, allow_nan=False) + "\n").encode())
@@ -112,7 +117,7 @@ def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]
         elif path.is_dir():
             files = [file for file in sorted(path.rglob("*")) if _is_kind(file, modality)]
             if not files:
-                raise ConfigError(f"{path}: holds no {modality} file ({', '.join(ENDINGS[modality])})")
+                raise ConfigError(f"{path}: holds no {modality} file ({', '.join(_endings(modality))})")
         elif path.exists() or path.is_symlink() or not glob.has_magic(word):
             found[path] = True  # one that is missing is a problem of its own, not of the others
             continue
@@ -122,16 +127,32 @@ def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]
                 raise ConfigError(f"{word}: matches no file")
         for file in files:
             found.setdefault(file, False)
-    return list(found.items())
+    return [(each, named) for path, named in found.items() for each in _tracks(path, modality)]
+
+
+def _tracks(path: Path, modality: str) -> list[Path]:
+    """Every series of a file; one that cannot be read is a problem of its own."""
+    try:
+        return addresses(path) if modality == SERIES and path.is_file() else [path]
+    except DataError:
+        return [path]
+
+
+def _endings(modality: str) -> tuple[str, ...]:
+    return (ENDINGS | OF_LAYOUTS)[modality]
 
 
 def _is_kind(file: Path, modality: str) -> bool:
-    return file.name.lower().endswith(ENDINGS[modality]) and not file.name.startswith(".") and file.is_file()
+    return file.name.lower().endswith(_endings(modality)) and not file.name.startswith(".") and file.is_file()
 
 
 def names_of(sources: Sequence[Path]) -> list[str]:
     """A name for every input: its stem, with as many of its folders in front as it takes to tell it from the others."""
-    parts = [[part.strip("/\\:.") or "root" for part in (*source.parts[:-1], source.stem)] for source in sources]
+    stems = [re.sub(r"\.csv#", "-", source.name) if "#" in source.suffix else source.stem for source in sources]
+    parts = [
+        [part.strip("/\\:.") or "root" for part in (*source.parts[:-1], stem)]
+        for source, stem in zip(sources, stems, strict=True)
+    ]
     depth = [1] * len(sources)
     while True:
         names = ["-".join(row[-deep:]) for row, deep in zip(parts, depth, strict=True)]

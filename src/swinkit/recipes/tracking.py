@@ -24,20 +24,25 @@ POSITION, VELOCITY = 1 / 20, 1 / 160
 class Tracking:
     """How things are followed."""
 
-    sure: float = 0.5
-    """Scores from which a detection is matched first and may begin a track."""
+    sure: float | None = None
+    """Scores from which a detection is matched first and may begin a track; None: from which the run itself is sure
+    (`Detections.sure`)."""
     doubtful: float = 0.1
     """Scores below which a detection is not looked at."""
     overlap: float = 0.2
     """Smallest IoU of a match."""
+    twice: float = 0.7
+    """IoU from which two boxes are one thing that was found under two classes: the better one is followed."""
     kept: int = 30
     """Frames for which a track that is not found waits."""
     confirmed: int = 2
     """Frames in which a thing has to be found before it is told of, but in the first one."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.doubtful <= self.sure <= 1 or not 0 < self.overlap < 1:
+        if not 0 <= self.doubtful <= (1 if self.sure is None else self.sure) <= 1:
             raise ConfigError(f"{self}: scores go from doubtful up to sure, all within 0 to 1")
+        if not 0 < self.overlap < 1 or not 0 < self.twice <= 1:
+            raise ConfigError(f"{self}: overlap lies between 0 and 1, and twice above 0")
         if self.kept < 0 or self.confirmed < 1:
             raise ConfigError(f"{self}: kept is 0 or more frames, confirmed at least 1")
 
@@ -89,8 +94,10 @@ class Tracker:
         for track in self._tracks:
             _predict(track)
         places, scores, labels = (each.double().numpy() for each in (found.boxes, found.scores, found.labels))
-        sure = np.flatnonzero(scores >= self.settings.sure)
-        doubtful = np.flatnonzero((scores >= self.settings.doubtful) & (scores < self.settings.sure))
+        least = found.sure if self.settings.sure is None else self.settings.sure
+        kept = single(places, scores, self.settings.twice)
+        sure = kept[scores[kept] >= least]
+        doubtful = kept[(scores[kept] >= self.settings.doubtful) & (scores[kept] < least)]
         seen: dict[int, int] = {}
         waiting = list(range(len(self._tracks)))
         free: list[int] = []
@@ -147,6 +154,15 @@ class Tracker:
 def iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """[n m] overlap of boxes [n 4] and [m 4] over their union."""
     return boxes.pairwise(boxes.iou, torch.from_numpy(one), torch.from_numpy(other)).numpy()
+
+
+def single(boxes: np.ndarray, scores: np.ndarray, near: float) -> np.ndarray:
+    """Indices of the boxes [n 4] but those that overlap a better one by `near`."""
+    overlaps, kept = iou(boxes, boxes), list[int]()
+    for index in np.argsort(-scores, kind="stable").tolist():
+        if (overlaps[index, kept] < near).all():
+            kept.append(index)
+    return np.array(sorted(kept), np.int64)
 
 
 def _centred(box: np.ndarray) -> np.ndarray:

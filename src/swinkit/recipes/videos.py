@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
 
 from swinkit.files import ConfigError, DataError
 from swinkit.modalities.image import drawing
+from swinkit.recipes.film_tracks import COLUMNS, Table, followed
 from swinkit.recipes.predictor import Predictor
 from swinkit.recipes.scenes import Scenes
-from swinkit.recipes.tracking import Tracked, Tracker, Tracking
-from swinkit.types import Detections, Keypoints
+from swinkit.recipes.tracking import Tracker, Tracking
+from swinkit.types import LabelMap
 
 ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 CAMERA = "camera:"
@@ -60,7 +60,8 @@ def predict_film(
     most: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Write NAME-overlay.mp4 and NAME.jsonl, an answer a line, and with `tracking` NAME-tracks.csv, a thing a line.
+    """Write NAME-overlay.mp4 and NAME.jsonl, an answer a line; with `tracking` NAME-tracks.csv, a thing a line (of
+    points: a point of a thing, which training and prediction of series read).
 
     Args:
         source: a film, or `camera:0`.
@@ -72,22 +73,24 @@ def predict_film(
     """
     tracker = None if tracking is None else Tracker(tracking)
     finder = predictor.finder if isinstance(predictor, Scenes) else predictor
-    if tracker is not None and getattr(finder.recipe.task, "answers", None) is not Detections:
-        raise ConfigError("--track follows things that a run finds (task detect); this run finds something else")
+    if tracker is not None and getattr(finder.recipe.task, "answers", LabelMap) not in COLUMNS:
+        raise ConfigError("--track follows things (task detect) and points (task pose); this run finds something else")
+    answers = getattr(predictor.recipe.task, "answers", LabelMap)
     film_file, lines_file = (folder / file for file in files_of(name, track=False))
     count = 0
     with ExitStack() as stack:
         film, frames = stack.enter_context(_opened(source))
         lines = stack.enter_context(lines_file.open("w", encoding="utf-8"))
         out = stack.enter_context(_Writer(film_file))
-        table = None if tracker is None else stack.enter_context(closing(_Table(folder / (name + TRACKS))))
+        place = folder / (name + TRACKS)
+        table = None if tracker is None else stack.enter_context(closing(Table(place, COLUMNS[answers])))
         try:
             for count, frame in enumerate(frames, start=1):
                 if tracker is None or table is None:
                     prediction = predictor(frame).prediction
                     drawn, plain = drawing.draw(frame, prediction), prediction.to_json()
                 else:
-                    drawn, plain = _followed(predictor, frame, tracker, table, count - 1)
+                    drawn, plain = followed(predictor, frame, tracker, table, count - 1)
                 plain["id"] = f"{film.name}-{count - 1:06d}"
                 out.write(drawn, film.rate)
                 lines.write(json.dumps({"frame": count - 1, "second": (count - 1) / film.rate, **plain}) + "\n")
@@ -103,52 +106,6 @@ def predict_film(
             (folder / file).unlink(missing_ok=True)
         raise DataError(source, "holds no frame that can be decoded")
     return {"source": source, "frames": count, "size": list(film.size), "rate": film.rate}
-
-
-def _followed(
-    predictor: Predictor, frame: np.ndarray, tracker: Tracker, table: _Table, index: int
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """The frame with the things that are followed drawn, and they as plain values, each with the number of its
-    `track`."""
-    scenes = predictor if isinstance(predictor, Scenes) else None
-    found: Detections = predictor(frame).prediction if scenes is None else scenes.found(frame)  # type: ignore[assignment]
-    tracked = tracker.update(found)
-    for each in tracked:
-        table.write(index, each, found.classes)
-    things = _tracked(found, tracked)
-    answer = things if scenes is None else scenes.posed(frame, things)
-    plain = answer.to_json()
-    for thing, each in zip(plain["objects"], tracked, strict=True):
-        thing["track"] = each.number
-    drawn = drawing.figures(frame, answer.points.numpy(), answer.skeleton) if isinstance(answer, Keypoints) else frame
-    factor = drawn.shape[1] / frame.shape[1]  # small frames were enlarged
-    words = [f"{each.number} {things.classes[each.label]}" for each in tracked]
-    numbers = np.array([each.number for each in tracked], np.int64)  # a colour a track
-    masks = None if things.masks is None or factor != 1 else things.masks.numpy()
-    return drawing.things(drawn, things.boxes.numpy() * factor, numbers, words, masks), plain
-
-
-def _tracked(prediction: Detections, tracked: list[Tracked]) -> Detections:
-    """The things that are followed, where their tracks have them."""
-    boxes = np.array([each.box for each in tracked], np.float32).reshape(-1, 4)
-    which = torch.tensor([each.detection for each in tracked], dtype=torch.int64)
-    labels = torch.tensor([each.label for each in tracked], dtype=torch.int64)
-    return replace(prediction.chosen(which), boxes=torch.from_numpy(boxes), labels=labels)
-
-
-class _Table:
-    """Tracks as CSV."""
-
-    def __init__(self, path: Path) -> None:
-        self._file: TextIO = path.open("w", encoding="utf-8")
-        self._file.write("frame,track,class,score,left,top,right,bottom\n")
-
-    def write(self, frame: int, each: Tracked, classes: tuple[str, ...]) -> None:
-        places = ",".join(f"{value:.2f}" for value in each.box)
-        self._file.write(f"{frame},{each.number},{classes[each.label]},{each.score:.4f},{places}\n")
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class _Writer:
