@@ -21,10 +21,12 @@ from swinkit.datasets.mask_folder import MaskFolder
 from swinkit.datasets.packed import Packed, pack
 from swinkit.datasets.parquet import Parquet
 from swinkit.datasets.voc import Voc
+from swinkit.datasets.volume_folder import VolumeFolder
 from swinkit.datasets.yolo import Yolo
 from swinkit.files import DataError
 
 LAYOUTS = {
+    "volume_folder": VolumeFolder,
     "mask_folder": MaskFolder,
     "packed": Packed,
     "digit_scenes": DigitScenes,
@@ -71,6 +73,7 @@ __all__ = [
     "Packed",
     "Parquet",
     "Voc",
+    "VolumeFolder",
     "Yolo",
     "pack",
     "recognise",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swinkit.modalities.image import Image
+from swinkit.modalities.volume import Volume
 
-MODALITIES = {"image": Image}
+MODALITIES = {"image": Image, "volume": Volume}
 
-__all__ = ["MODALITIES", "Image"]
+__all__ = ["MODALITIES", "Image", "Volume"]
