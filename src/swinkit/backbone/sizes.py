@@ -53,7 +53,12 @@ def _unetr(width: int) -> SwinConfig:
     """The encoder of Swin UNETR (Hatamizadeh et al. 2022): its last stage is a merging alone."""
     stem = Patches(size=(2, 2, 2), channels=1, norm=False)
     return SwinConfig(
-        stem=stem, width=width, depths=(2, 2, 2, 2, 0), heads=(3, 6, 12, 24, 24), window=((7, 7, 7),), features="merging"
+        stem=stem,
+        width=width,
+        depths=(2, 2, 2, 2, 0),
+        heads=(3, 6, 12, 24, 24),
+        window=((7, 7, 7),),
+        features="merging",
     )
 
 

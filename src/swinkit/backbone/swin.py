@@ -139,9 +139,7 @@ class Swin(nn.Module):
             _stage(config, i, [rates.pop(0) for _ in range(config.depths[i])]) for i in range(outputs[-1] + 1)
         )
         weights = config.features == "blocks"
-        self.norms = nn.ModuleDict(
-            {str(i): LayerNorm(config.channels[i], elementwise_affine=weights) for i in outputs}
-        )
+        self.norms = nn.ModuleDict({str(i): LayerNorm(config.channels[i], elementwise_affine=weights) for i in outputs})
         _initialise(self, RULES[config.version], config.init_std)
 
     def forward(

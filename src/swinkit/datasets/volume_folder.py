@@ -1,4 +1,4 @@
-"""Volumes with label files of the same names: `images` beside `labels`, or the Medical Segmentation Decathlon's form."""
+"""Volumes with label files of the same names: `images` beside `labels`, or the Medical Segmentation Decathlon's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from swinkit.datasets.splits import canonical, held_out, named, refuse
 from swinkit.files import ConfigError, DataError
 from swinkit.files.json_text import read_json
 from swinkit.files.masks import IGNORE, MAX_CLASSES, IdTable
-from swinkit.files.volumes import NIFTI, is_volume, read_labels
+from swinkit.files.volumes import NIFTI, is_volume, read_labels, stem
 from swinkit.types import Record
 
 FORMS = (("images", "labels"), ("imagesTr", "labelsTr"))
@@ -42,9 +42,9 @@ class LabelFile:
 class VolumeFolder:
     """NIfTI files (or folders with a DICOM series each) and NIfTI labels of the same names.
 
-    Splits come from split.csv (`file,split` or `file,fold`), of the Decathlon's form also from its test folders; without
-    a test split all is train. Class i is file id `ids[i]` with the name `classes[i]`; without `classes` the names come
-    from dataset.json, and without that the ids are found in the training labels.
+    Splits come from split.csv (`file,split` or `file,fold`), of the Decathlon's form also from its test folders;
+    without a test split all is train. Class i is file id `ids[i]` with the name `classes[i]`; without `classes` the
+    names come from dataset.json, and without that the ids are found in the training labels.
     """
 
     path: str
@@ -60,7 +60,9 @@ class VolumeFolder:
 
     serves: ClassVar[tuple[str, ...]] = ("segment",)
     modality: ClassVar[str] = "volume"
-    looks_for: ClassVar[str] = "NIfTI files in images (or imagesTr) and labels (labelsTr), with split.csv or dataset.json"
+    looks_for: ClassVar[str] = (
+        "NIfTI files in images (or imagesTr) and labels (labelsTr), with split.csv or dataset.json"
+    )
 
     def __post_init__(self) -> None:
         if self.classes and self.ids and len(self.classes) != len(self.ids):
@@ -133,7 +135,7 @@ class VolumeFolder:
         if not rows or "file" not in rows[0] or not {"split", "fold"} & set(rows[0]):
             raise DataError(path, "columns file and split (or fold) are wanted", field="header")
         for number, row in enumerate(rows, start=2):
-            case = known.get(_stem(row["file"] or ""))
+            case = known.get(stem(Path(row["file"] or "-")))
             if case is None:
                 raise DataError(path, f"{row['file']!r} has no volume with labels", field=f"line {number}")
             if row.get("split"):
@@ -195,12 +197,12 @@ def _pairs(root: Path, volumes: str, labels: str) -> tuple[list[Case], list[Data
     for file in sorted((root / volumes).iterdir()):
         if file.name.startswith(".") or not is_volume(file):
             continue
-        stem = _stem(file.name)
-        label = next((found for end in NIFTI if (found := root / labels / (stem + end)).is_file()), None)
+        name = stem(file)
+        label = next((found for end in NIFTI if (found := root / labels / (name + end)).is_file()), None)
         if label is None:
-            problems.append(DataError(file, f"no {labels}/{stem}{NIFTI[1]} for this volume", field="labels"))
+            problems.append(DataError(file, f"no {labels}/{name}{NIFTI[1]} for this volume", field="labels"))
         else:
-            cases.append((stem, file, label))
+            cases.append((name, file, label))
     return cases, problems
 
 
@@ -217,8 +219,3 @@ def _decathlon(file: Path) -> dict[int, str]:
         except (TypeError, ValueError) as error:
             raise DataError(file, f"{labels!r} names no ids", field="labels") from error
     return dict(sorted(rows.items()))
-
-
-def _stem(name: str) -> str:
-    lower = name.lower()
-    return name[: -len(end)] if (end := next((e for e in reversed(NIFTI) if lower.endswith(e)), "")) else name

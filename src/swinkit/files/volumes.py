@@ -47,6 +47,13 @@ def is_volume(path: Path | str) -> bool:
     return path.name.lower().endswith(NIFTI)
 
 
+def stem(path: Path) -> str:
+    """The name without its ending, `.nii.gz` included."""
+    lower = path.name.lower()
+    end = next((end for end in reversed(NIFTI) if lower.endswith(end)), None)
+    return path.stem if end is None else path.name[: -len(end)]
+
+
 def read_volume(path: Path | str) -> Volume:
     """A NIfTI file of three axes (a fourth of length 1 is dropped), scaled as its header says, or a folder with the
     slices of one DICOM series, in its own units (CT: Hounsfield units).
@@ -94,18 +101,21 @@ def _nifti(path: Path) -> Volume:
     shape, itemsize, offset = _header(path)
     _believable(path, shape, itemsize, offset)
     try:
-        image = nibabel.as_closest_canonical(nibabel.load(path))
-        values = np.asarray(image.dataobj, dtype=np.float32)
+        image = nibabel.load(path)
         affine = np.asarray(image.affine, dtype=np.float64)
-    except (OSError, ValueError, EOFError, zlib.error, nibabel.filebasedimages.ImageFileError) as error:
+        if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+            raise DataError(path, "its place in space is broken (NaN, or a cell without size)", field="affine")
+        image = nibabel.as_closest_canonical(image)
+        values = np.asarray(image.dataobj, dtype=np.float32)
+    except DataError:
+        raise
+    except Exception as error:  # nibabel raises whatever its parts do
         raise DataError(path, f"is damaged or no NIfTI file ({_first(error)})") from error
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
     if values.ndim != 3:
         raise DataError(path, f"has {values.ndim} axes {values.shape}: a volume of three is wanted")
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise DataError(path, "its place in space is broken (NaN or a cell without size)", field="affine")
-    return Volume(values=np.ascontiguousarray(values), affine=affine)
+    return Volume(values=np.ascontiguousarray(values), affine=np.asarray(image.affine, np.float64))
 
 
 def _header(path: Path) -> tuple[tuple[int, ...], int, int]:
@@ -122,7 +132,9 @@ def _header(path: Path) -> tuple[tuple[int, ...], int, int]:
             dims = struct.unpack_from(f"{order}8h", head, 40)
             bits, offset = struct.unpack_from(f"{order}h", head, 72)[0], struct.unpack_from(f"{order}f", head, 108)[0]
             if not 1 <= dims[0] <= 7 or min(dims[1 : 1 + dims[0]]) < 1:
-                raise DataError(path, f"tells of {dims[0]} axes {dims[1:]}: sizes of at least 1 are wanted", field="dim")
+                raise DataError(
+                    path, f"tells of {dims[0]} axes {dims[1:]}: sizes of at least 1 are wanted", field="dim"
+                )
             return tuple(dims[1 : 1 + dims[0]]), max(1, bits // 8), int(offset) if offset == offset else 0
     raise DataError(path, "is no NIfTI-1 file: its header does not begin with 348")
 
@@ -175,7 +187,8 @@ def _stacked(path: Path, slices: list[Any], gap: float) -> Volume:
     nibabel = _library("nibabel")
     try:
         rows = [
-            data.pixel_array.astype(np.float32) * float(data.get("RescaleSlope", 1)) + float(data.get("RescaleIntercept", 0))
+            data.pixel_array.astype(np.float32) * float(data.get("RescaleSlope", 1))
+            + float(data.get("RescaleIntercept", 0))
             for data in slices
         ]
     except Exception as error:  # of whichever decoder

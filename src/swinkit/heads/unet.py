@@ -1,5 +1,5 @@
-"""The U-shaped head of Swin UNETR (Hatamizadeh et al. 2022): residual convolutions from the coarsest level back to every
-cell of the grid, which it sees too."""
+"""The U-shaped head of Swin UNETR (Hatamizadeh et al. 2022): residual convolutions from the coarsest level back to
+every cell of the grid, which it sees too."""
 
 from __future__ import annotations
 
@@ -63,8 +63,7 @@ class UNet(nn.Module):
         stairs = [*own, *widths]
         steps = [*self.steps, *self.factors]
         self.ups = nn.ModuleList(
-            Up(rank, coarse, fine, factor)
-            for coarse, fine, factor in zip(stairs[1:], stairs[:-1], steps, strict=True)
+            Up(rank, coarse, fine, factor) for coarse, fine, factor in zip(stairs[1:], stairs[:-1], steps, strict=True)
         )
         self.classifier = Classifier(rank, channels, classes, prior=prior)
         self.auxiliary = Auxiliary(levels, auxiliary, classes, batch_norm=False) if auxiliary else None
@@ -112,7 +111,7 @@ class Residual(nn.Module):
         changed = inputs != outputs or max(stride) > 1
         self.project = make(inputs, outputs, 1, stride, bias=False) if changed else None
 
-    def forward(self, x: Float[Tensor, "b inputs *space"], mask: Mask = None) -> Float[Tensor, "b outputs *space2"]:
+    def forward(self, x: Float[Tensor, "b inputs *cells"], mask: Mask = None) -> Float[Tensor, "b outputs *space"]:
         """`mask`: the cells of the output that a sample has; the rest comes out as zero."""
         y = F.leaky_relu(normal(self.conv1(x), mask), 0.01)
         y = normal(self.conv2(y), mask)

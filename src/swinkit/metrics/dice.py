@@ -77,7 +77,10 @@ class DiceScore:
     def _rows(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         for place, name in enumerate(self.classes[1:]):
-            found = {key: [case[key][place] for case in self.cases if case[key][place] is not None] for key in ("dice", "hd95")}
+            found = {
+                key: [case[key][place] for case in self.cases if case[key][place] is not None]
+                for key in ("dice", "hd95")
+            }
             means = {key: float(np.mean(values)) if values else None for key, values in found.items()}
             rows.append({"name": name, **means, "count": len(found["dice"])})
         return rows

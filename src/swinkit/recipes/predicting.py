@@ -13,6 +13,7 @@ from typing import Any
 from swinkit.files import ConfigError, DataError, replace_file, safe_join
 from swinkit.files.packed import is_packed, open_pack
 from swinkit.files.rasters import is_raster
+from swinkit.files.volumes import is_volume, stem
 from swinkit.recipes.kinds import ENDINGS
 from swinkit.recipes.predictor import Predictor, Result, open_run
 from swinkit.recipes.rasters import predict_raster
@@ -67,7 +68,7 @@ def predict_files(
     names = _names([source for source, _ in sources])
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file: choose a folder for --out")
-    form = form_of(predictor.recipe.task)
+    form = form_of(predictor.recipe.task, predictor.kind)
     each = zip(sources, names, strict=True)
     files = [LIST, *form.tables, *(file for (source, _), name in each for file in _files(source, name, form, tracking))]
     _refuse_inputs(folder, [source for source, _ in sources], files)
@@ -107,6 +108,8 @@ def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]
             continue
         if is_packed(path):
             files = list(open_pack(path).images())
+        elif modality == "volume" and path.is_dir() and is_volume(path):
+            files = [path]  # a DICOM series
         elif path.is_dir():
             files = [file for file in sorted(path.rglob("*")) if _is_kind(file, modality)]
             if not files:
@@ -129,7 +132,7 @@ def _is_kind(file: Path, modality: str) -> bool:
 
 def _names(sources: Sequence[Path]) -> list[str]:
     """A name for every input: its stem, with as many of its folders in front as it takes to tell it from the others."""
-    parts = [[part.strip("/\\:.") or "root" for part in (*source.parts[:-1], source.stem)] for source in sources]
+    parts = [[part.strip("/\\:.") or "root" for part in (*source.parts[:-1], stem(source))] for source in sources]
     depth = [1] * len(sources)
     while True:
         names = ["-".join(row[-deep:]) for row, deep in zip(parts, depth, strict=True)]

@@ -35,7 +35,9 @@ def _middle(labels: np.ndarray | None, shape: tuple[int, ...]) -> list[int]:
     return [int(marked.sum(tuple(other for other in range(3) if other != axis)).argmax()) for axis in range(3)]
 
 
-def _slice(values: np.ndarray, labels: np.ndarray | None, axis: int, place: int, spacing: Sequence[float]) -> np.ndarray:
+def _slice(
+    values: np.ndarray, labels: np.ndarray | None, axis: int, place: int, spacing: Sequence[float]
+) -> np.ndarray:
     """Shown as on a screen: the first remaining axis to the right, the second upwards."""
     picture = np.repeat(np.take(values, place, axis).T[::-1, :, None], 3, axis=2)
     size = _size(picture.shape[:2], [n for other, n in enumerate(spacing) if other != axis])

@@ -95,12 +95,12 @@ class Volume:
         """The training view: one affine for volume (linear) and labels (nearest, 255 outside), then values."""
         values, space = sample.grid[0].numpy(), tuple(sample.grid.shape[1:])
         factors = self._factors(sample.spacing)
-        size = self.size or tuple(max(1, round(n * f)) for n, f in zip(space, factors, strict=True))
-        scaled = tuple(n * f for n, f in zip(space, factors, strict=True))
+        scaled = tuple(max(1, round(n * f)) for n, f in zip(space, factors, strict=True))
+        size = self.size or scaled
         matrix = affine.compose(affine.draw(rng, self._ranges(), scaled, size), affine.scaling(factors))
         middle = _labelled(sample.target, rng, self.foreground)
         if middle is not None:
-            moved = np.rint(np.asarray(size) / 2 - affine.transform(matrix, middle))
+            moved = np.rint(np.asarray(size) // 2 + 0.5 - affine.transform(matrix, middle))
             matrix = affine.compose(affine.translation(moved), matrix)
         grid = self._changed(warp(values, matrix, size), rng)
         target = None if sample.target is None else torch.from_numpy(warp_labels(sample.target.numpy(), matrix, size))

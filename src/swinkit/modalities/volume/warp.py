@@ -44,5 +44,3 @@ def _lookup(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
     inverse = np.linalg.inv(matrix)
     linear, offset = inverse[:3, :3], inverse[:3, 3]
     return linear, linear @ np.full(3, 0.5) + offset - 0.5
-
-
