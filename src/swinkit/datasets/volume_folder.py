@@ -118,14 +118,14 @@ class VolumeFolder:
         if not cases and not problems:
             raise DataError(root / form[0], f"holds no volume ({' '.join(NIFTI)}, or folders of .dcm)")
         if (root / SPLIT).is_file():
-            return self._listed(root / SPLIT, cases), problems
+            return self._listed(root / SPLIT, cases, {stem(problem.path) for problem in problems}), problems
         found = {"train": cases}
         if (root / TESTED[1]).is_dir():
             found["test"], more = _pairs(root, *TESTED)
             problems += more
         return found, problems
 
-    def _listed(self, path: Path, cases: list[Case]) -> dict[str, list[Case]]:
+    def _listed(self, path: Path, cases: list[Case], left_out: set[str]) -> dict[str, list[Case]]:
         known = {case[0]: case for case in cases}
         found: dict[str, list[Case]] = {}
         try:
@@ -135,7 +135,10 @@ class VolumeFolder:
         if not rows or "file" not in rows[0] or not {"split", "fold"} & set(rows[0]):
             raise DataError(path, "columns file and split (or fold) are wanted", field="header")
         for number, row in enumerate(rows, start=2):
-            case = known.get(stem(Path(row["file"] or "-")))
+            name = stem(Path(row["file"] or "-"))
+            if name in left_out:
+                continue
+            case = known.get(name)
             if case is None:
                 raise DataError(path, f"{row['file']!r} has no volume with labels", field=f"line {number}")
             if row.get("split"):
