@@ -105,7 +105,8 @@ def contest_options(about: str | None, *, model: str, out: str, width: int, minu
 
 def contest_command(script: str, options: argparse.Namespace, steps: int) -> str:
     """What repeats a contest."""
-    words = ["python", f"benchmarks/{script}.py", "--bench", options.bench, "--data", "FOLDER"]
+    bench = ["--bench", options.bench] if hasattr(options, "bench") else []
+    words = ["python", f"benchmarks/{script}.py", *bench, "--data", "FOLDER"]
     words += ["--model", options.model, "--seed", str(options.seed), "--steps", str(steps)]
     for word in options.set:
         words += ["--set", word]
