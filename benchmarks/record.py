@@ -108,7 +108,8 @@ def contest_options(
 def contest_command(script: str, options: argparse.Namespace, steps: int) -> str:
     """What repeats a contest."""
     words = ["python", f"benchmarks/{script}.py"]
-    words += ["--bench", options.bench, "--data", "FOLDER"] if Path(options.data).exists() else []
+    words += ["--bench", options.bench] if hasattr(options, "bench") else []
+    words += ["--data", "FOLDER"] if Path(options.data).exists() else []
     words += ["--model", options.model, "--seed", str(options.seed), "--steps", str(steps)]
     for word in options.set:
         words += ["--set", word]

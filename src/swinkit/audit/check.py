@@ -129,7 +129,7 @@ def _counted(target: Any) -> tuple[np.ndarray, int, str]:
 
 
 def _remarks(record: Record, sample: Sample, file: str) -> list[_Found]:
-    if not isinstance(record.source, Path):
+    if not isinstance(record.source, Path) or len(sample.size) != 2:
         return []
     mode, several = kind(record.source)
     remarks: list[_Found] = []

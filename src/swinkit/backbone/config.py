@@ -11,6 +11,7 @@ from swinkit.types import Window
 
 Version = Literal["v1", "v2"]
 Mixing = Literal["shifted", "cross_block"]
+Features = Literal["blocks", "merging"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,9 @@ class SwinConfig:
     merge: tuple[Window, ...] | None = None
     """Merging before each stage, a factor an axis (1 = keep); by default none before the first and 2 on every axis
     after."""
+    features: Features = "blocks"
+    """Where the features of a stage are taken: after its `blocks`, as published, or as they are after its `merging`,
+    normalised without weights (Swin UNETR)."""
     conditional_position: bool = False
     """Every block opens with a depthwise convolution (Chu et al. 2021), with which small models learn textures and
     places much sooner; published weights have none."""
@@ -158,6 +162,7 @@ class SwinConfig:
 _CHOICES = {
     "version": get_args(Version),
     "mixing": get_args(Mixing),
+    "features": get_args(Features),
     "small_map": get_args(SmallMap),
     "pad_tokens": get_args(PadTokens),
 }

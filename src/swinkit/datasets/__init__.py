@@ -23,10 +23,12 @@ from swinkit.datasets.packed import Packed, pack
 from swinkit.datasets.parquet import Parquet
 from swinkit.datasets.series_files import SeriesFiles
 from swinkit.datasets.voc import Voc
+from swinkit.datasets.volume_folder import VolumeFolder
 from swinkit.datasets.yolo import Yolo
 from swinkit.files import DataError
 
 LAYOUTS = {
+    "volume_folder": VolumeFolder,
     "mask_folder": MaskFolder,
     "packed": Packed,
     "digit_scenes": DigitScenes,
@@ -77,6 +79,7 @@ __all__ = [
     "Parquet",
     "SeriesFiles",
     "Voc",
+    "VolumeFolder",
     "Yolo",
     "pack",
     "recognise",

@@ -10,9 +10,10 @@ from swinkit.heads.boxes import DenseBoxes
 from swinkit.heads.fpn import FPN
 from swinkit.heads.keypoints import Deconvolutions, SimCC
 from swinkit.heads.linear import PooledLinear
+from swinkit.heads.unet import UNet
 from swinkit.heads.upernet import UPerNet
 
-HEADS = {"fpn": FPN, "upernet": UPerNet}
+HEADS = {"fpn": FPN, "upernet": UPerNet, "unet": UNet}
 """Heads that label every cell."""
 
-__all__ = ["FPN", "HEADS", "Deconvolutions", "DenseBoxes", "PooledLinear", "SimCC", "UPerNet"]
+__all__ = ["FPN", "HEADS", "Deconvolutions", "DenseBoxes", "PooledLinear", "SimCC", "UNet", "UPerNet"]

@@ -12,7 +12,7 @@ class LayerNorm(nn.LayerNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """[... channels] -> [... channels]"""
-        return super().forward(input.to(self.weight.dtype))
+        return super().forward(input if self.weight is None else input.to(self.weight.dtype))
 
 
 class DynamicTanh(nn.Module):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from swinkit.modalities.image import Image
 from swinkit.modalities.series import Series
+from swinkit.modalities.volume import Volume
 
-MODALITIES = {"image": Image, "series": Series}
+MODALITIES = {"image": Image, "series": Series, "volume": Volume}
 
-__all__ = ["MODALITIES", "Image", "Series"]
+__all__ = ["MODALITIES", "Image", "Series", "Volume"]

@@ -16,7 +16,8 @@ from swinkit.types import Levels, Window
 _SPARED = (".attention.bias.", ".attention.distance.", "log_scale", "marker_bias")
 
 HeadFactory = Callable[[Levels], nn.Module]
-"""Makes the head for a pyramid; the head takes (features, valid, size of the grid)."""
+"""Makes the head for a pyramid; the head takes (features, valid, size of the grid), and where it says `sees_grid` the
+grid comes before the features."""
 
 
 class Model(nn.Module):
@@ -42,6 +43,8 @@ class Model(nn.Module):
         """The head's output. `valid` marks the cells that each sample has, where samples were padded to a common
         size."""
         features, valids = self._pyramid(grid, valid)
+        if getattr(self.head, "sees_grid", False):
+            features, valids = [grid, *features], None if valids is None or valid is None else [valid, *valids]
         return self.head(features, valids, tuple(grid.shape[2:]))
 
     def features(

@@ -15,6 +15,7 @@ from swinkit.files import ConfigError, DataError, MissingExtra, replace_file, sa
 from swinkit.files.packed import is_packed, open_pack
 from swinkit.files.rasters import is_raster
 from swinkit.files.series import addresses
+from swinkit.files.volumes import is_volume, stem
 from swinkit.recipes.kinds import ENDINGS, OF_LAYOUTS
 from swinkit.recipes.predictor import Predictor, Result, open_run
 from swinkit.recipes.raster_things import find_in_raster
@@ -73,7 +74,7 @@ def predict_files(
     names = names_of([source for source, _ in sources])
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file: choose a folder for --out")
-    form = form_of(predictor.recipe.task)
+    form = form_of(predictor.recipe.task, predictor.kind)
     tables = form.tables if any(not is_film(source) for source, _ in sources) else {}
     each = zip(sources, names, strict=True)
     files = [LIST, *tables, *(file for (source, _), name in each for file in _files(source, name, form, tracking))]
@@ -114,6 +115,8 @@ def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]
             continue
         if is_packed(path):
             files = list(open_pack(path).images())
+        elif modality == "volume" and path.is_dir() and is_volume(path):
+            files = [path]  # a DICOM series
         elif path.is_dir():
             files = [file for file in sorted(path.rglob("*")) if _is_kind(file, modality)]
             if not files:
@@ -148,10 +151,10 @@ def _is_kind(file: Path, modality: str) -> bool:
 
 def names_of(sources: Sequence[Path]) -> list[str]:
     """A name for every input: its stem, with as many of its folders in front as it takes to tell it from the others."""
-    stems = [re.sub(r"\.csv#", "-", source.name) if "#" in source.suffix else source.stem for source in sources]
+    stems = [re.sub(r"\.csv#", "-", source.name) if "#" in source.suffix else stem(source) for source in sources]
     parts = [
-        [part.strip("/\\:.") or "root" for part in (*source.parts[:-1], stem)]
-        for source, stem in zip(sources, stems, strict=True)
+        [part.strip("/\\:.") or "root" for part in (*source.parts[:-1], name)]
+        for source, name in zip(sources, stems, strict=True)
     ]
     depth = [1] * len(sources)
     while True:

@@ -15,6 +15,7 @@ from torch import nn
 
 from swinkit.engine import pick_device, read_weights
 from swinkit.files import CheckpointError, ConfigError
+from swinkit.files.volumes import stem
 from swinkit.models import Model, prepared
 from swinkit.recipes import writing
 from swinkit.recipes.answering import asked
@@ -67,7 +68,7 @@ class Result:
         """
         path = Path(path)
         if not overlay:
-            writing.save(self.prediction, path)
+            writing.save(self.prediction, path, self.source)
             return path
         if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
             raise ConfigError(f"{path}: an overlay is .png, .jpg or .webp")
@@ -95,7 +96,8 @@ class Predictor:
         """
         path = None if isinstance(source, np.ndarray) else Path(source)
         record = Record(
-            id="array" if path is None else path.stem, source=source if isinstance(source, np.ndarray) else Path(source)
+            id="array" if path is None else stem(path),
+            source=source if isinstance(source, np.ndarray) else Path(source),
         )
         sample = self.recipe.modality.standard(self.recipe.modality.read(record))
         (prediction,) = self.predict([sample])

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image as Picture
 
 from swinkit.files import ConfigError
+from swinkit.files.volumes import NIFTI, write_labels
 from swinkit.ops.palette import colours
 from swinkit.recipes.recipe import Recipe
 from swinkit.types import Answers, ClassScores, Detections, Keypoints, LabelMap, Prediction, Task
@@ -38,9 +39,10 @@ class Form:
         return (*([name + self.own] if self.own else []), name + OVERLAY)
 
 
-def form_of(task: Task) -> Form:
+def form_of(task: Task, modality: str = "image") -> Form:
     """How a task's answers are written."""
-    return FORMS[getattr(task, "answers", LabelMap)]
+    kind = getattr(task, "answers", LabelMap)
+    return Form(own=NIFTI[1]) if kind is LabelMap and modality == "volume" else FORMS[kind]
 
 
 def classes_of(recipe: Recipe) -> tuple[str, ...]:
@@ -48,12 +50,18 @@ def classes_of(recipe: Recipe) -> tuple[str, ...]:
     return tuple(getattr(recipe.task, "classes", ())) or (getattr(recipe.data, "category", "") or "thing",)
 
 
-def save(prediction: Prediction, path: Path) -> None:
-    """One answer alone: an index PNG in the classes' colours for a label map, JSON for every other kind.
+def save(prediction: Prediction, path: Path, source: Path | None = None) -> None:
+    """One answer alone: an index PNG in the classes' colours for a label map (of a volume NIfTI, in the geometry of the
+    file `source`), JSON for every other kind.
 
     Raises:
         ConfigError: the ending of the path is another.
     """
+    if isinstance(prediction, LabelMap) and prediction.labels.ndim == 3:
+        if source is None or not path.name.lower().endswith(NIFTI):
+            raise ConfigError(f"{path}: labels of a volume are saved as {NIFTI[1]}, beside the file they are for")
+        write_labels(prediction.labels.numpy(), source, path)
+        return
     wanted = ".png" if isinstance(prediction, LabelMap) else ".json"
     if path.suffix.lower() != wanted:
         kind = "mask" if isinstance(prediction, LabelMap) else "prediction"

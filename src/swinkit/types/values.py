@@ -51,6 +51,8 @@ class Sample:
     matrix: np.ndarray | None = None
     """[rank+1 rank+1] float64: the affine map (`ops.affine`) from points of the space that `size` and `target` are of
     to points of the grid, where the grid is not all of that space, resized."""
+    spacing: tuple[float, ...] = ()
+    """Millimetres of a cell of the original space along each axis, where the file tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class Batch:
     """The original space of every sample; predictions are returned at these sizes."""
     matrices: tuple[np.ndarray | None, ...] = ()
     """The samples' `matrix`; () where none has one."""
+    spacings: tuple[tuple[float, ...], ...] = ()
+    """The samples' `spacing`; () where none has one."""
 
     def chosen(self, rows: Sequence[int]) -> Batch:
         """The batch of some of its samples, in that order."""
@@ -80,6 +84,7 @@ class Batch:
             ids=_rows(self.ids, rows),
             sizes=_rows(self.sizes, rows),
             matrices=_rows(self.matrices, rows),
+            spacings=_rows(self.spacings, rows),
         )
 
     def to(self, device: Any) -> Batch:
@@ -91,6 +96,7 @@ class Batch:
             ids=self.ids,
             sizes=self.sizes,
             matrices=self.matrices,
+            spacings=self.spacings,
         )
 
     def pin_memory(self) -> Batch:
@@ -102,6 +108,7 @@ class Batch:
             ids=self.ids,
             sizes=self.sizes,
             matrices=self.matrices,
+            spacings=self.spacings,
         )
 
 
