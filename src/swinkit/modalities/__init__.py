@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swinkit.modalities.image import Image
+from swinkit.modalities.video import Video
 
-MODALITIES = {"image": Image}
+MODALITIES = {"image": Image, "video": Video}
 
-__all__ = ["MODALITIES", "Image"]
+__all__ = ["MODALITIES", "Image", "Video"]
