@@ -18,8 +18,8 @@ TINY = {
     },
     "modality.frames": 4, "modality.motion": True, "modality.size": [16, 16], "modality.shorter": 16, "modality.decoded": 8,
     "modality.flip": 0.0, "modality.zoom": [1.0, 1.0], "modality.stretch": 0.0, "task.smoothing": 0.0,
-    "training.batch": 8, "training.precision": "fp32", "training.steps": 60, "training.rate": 4e-3,
-    "training.evaluate_every": 60, "training.workers": 0, "training.ema": None,
+    "training.batch": 8, "training.precision": "fp32", "training.steps": 80, "training.rate": 4e-3,
+    "training.evaluate_every": 80, "training.workers": 0, "training.ema": None,
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def frames(right: bool, seed: int) -> np.ndarray:
     return found
 
 
-def clip_folder(path: Path, count: int = 12) -> Path:
+def clip_folder(path: Path, count: int = 30) -> Path:
     """Folders of frames with manifest.csv; the last third is fold 0."""
     lines = ["clip,label,fold"]
     for index in range(2 * count):
