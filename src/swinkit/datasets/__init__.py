@@ -12,6 +12,7 @@ from pathlib import Path
 
 from swinkit.datasets.class_folder import ClassFolder
 from swinkit.datasets.class_table import ClassTable
+from swinkit.datasets.clips import Clips
 from swinkit.datasets.coco import Coco
 from swinkit.datasets.coco_keypoints import CocoKeypoints
 from swinkit.datasets.digit_scenes import DigitScenes
@@ -36,6 +37,7 @@ LAYOUTS = {
     "coco_keypoints": CocoKeypoints,
     "voc": Voc,
     "yolo": Yolo,
+    "clips": Clips,
     "idx": Idx,
     "parquet": Parquet,
     "gaits": Gaits,
@@ -68,6 +70,7 @@ __all__ = [
     "LAYOUTS",
     "ClassFolder",
     "ClassTable",
+    "Clips",
     "Coco",
     "CocoKeypoints",
     "DigitScenes",

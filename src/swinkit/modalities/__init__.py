@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from swinkit.modalities.image import Image
 from swinkit.modalities.series import Series
+from swinkit.modalities.video import Video
 from swinkit.modalities.volume import Volume
 
-MODALITIES = {"image": Image, "series": Series, "volume": Volume}
+MODALITIES = {"image": Image, "series": Series, "video": Video, "volume": Volume}
 
-__all__ = ["MODALITIES", "Image", "Series", "Volume"]
+__all__ = ["MODALITIES", "Image", "Series", "Video", "Volume"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from swinkit.recipes import series
+from swinkit.recipes import clips, series
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
 from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, suitable_model, training_view
@@ -66,6 +66,8 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     training = open_split(layout, "train", say=say)
     for split in layout.splits():
         open_split(layout, split)  # files that do not belong together should show now, not after the training
+    if modality == "video":
+        return clips.defaults(layout, said, training, say)
     sizes, kind = picture_sizes(training), kind_name("data", layout)
     name = said.get("model", {}).get("name") or suitable_model(sizes)
     small = name.startswith(("swin_nano", "swin_micro"))
