@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from controls.depths import parameter_groups
 from controls.unet import double
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -54,5 +55,5 @@ class Pyramid(nn.Module):
         return self.head(maps[3:], masks[3:] or None, tuple(grid.shape[2:]))
 
     def parameter_groups(self) -> list[tuple[str, int, bool]]:
-        """(name, depth, decays): no weight decay on norms and biases, as usual."""
-        return [(name, 0, parameter.ndim > 1) for name, parameter in self.named_parameters()]
+        """(name, depth, decays) for the optimiser."""
+        return parameter_groups(self, last="head")

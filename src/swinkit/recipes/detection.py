@@ -12,20 +12,16 @@ import torch
 
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
-from swinkit.recipes.suiting import fast_precision, picture_sizes, spread, suitable_model
+from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, spread, suitable_model
 from swinkit.types import Dataset, Layout
 
 SMALL: dict[str, Any] = {
     "task": {"channels": 96, "depth": 2},
     "training": {
+        **SMALL_TRAINING,
         "batch": 4,
         "rate": 1.5e-3,
-        "weight_decay": 0.05,
-        "betas": [0.9, 0.98],
-        "warmup": 0.1,
-        "schedule": "cosine",
-        "clip": 1.0,
-        "ema": 0.998,
+        "optimiser": "adamw",  # the wide matrices of swin_micro cost more than so few pictures bring
     },
 }
 """Our small models, from scratch, on small data: chosen on the validation split of blood cells."""
@@ -50,7 +46,7 @@ FINE_TUNED: dict[str, Any] = {**PUBLISHED, "training": {**PUBLISHED["training"],
 BUILT_IN: dict[str, dict[str, Any]] = {
     "digit_scenes": {  # a mirrored digit is no digit, and colours are drawn at random as they are
         "modality": {"flip": 0.0, "zoom": (0.9, 1.1), "brightness": 0.0, "contrast": 0.0, "saturation": 0.0},
-        "training": {"batch": 16, "rate": 3e-3},
+        "training": {"optimiser": "muon", "batch": 16, "rate": 3e-3},
     },
 }
 """What a built-in data set needs beside."""

@@ -13,20 +13,15 @@ from swinkit.files.masks import IGNORE
 from swinkit.ops.losses import frequencies, median_frequency
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
-from swinkit.recipes.suiting import fast_precision, picture_sizes, spread, suitable_model, training_view
+from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, spread, suitable_model, training_view
 from swinkit.types import Dataset, Layout
 
 SMALL: dict[str, Any] = {
     "task": {"decoder": "fpn", "detail": 2, "channels": 64, "dice": 1.0},
     "training": {
+        **SMALL_TRAINING,
         "batch": 16,
         "rate": 3e-3,
-        "weight_decay": 0.05,
-        "betas": [0.9, 0.98],
-        "warmup": 0.1,
-        "schedule": "cosine",
-        "clip": 1.0,
-        "ema": 0.998,
     },
 }
 """Our small models, from scratch, on small data: chosen on the validation split of digit scenes."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from swinkit.engine import Counted, Interruption, State, Stopped, World, launch, pick_device
+from swinkit.engine import Counted, Interruption, State, Stopped, World, keep_heap, launch, pick_device
 from swinkit.recipes.environment import environment
 from swinkit.recipes.folder import RunFolder, free_folder
 from swinkit.recipes.following import drain, follow
@@ -94,6 +94,7 @@ def carry_out(order: Order) -> None:
 
 def _work(world: World, order: Order) -> Stopped:
     recipe = order.recipe
+    keep_heap()
     device = pick_device(recipe.training.device, world)
     data, validation = (first(open_data(recipe, split), order.few) for split in ("train", "val"))
     model = make_model(recipe)
