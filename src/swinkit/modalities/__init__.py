@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from swinkit.modalities.image import Image
+from swinkit.modalities.image.video import Video
 from swinkit.modalities.series import Series
-from swinkit.modalities.video import Video
 from swinkit.modalities.volume import Volume
 
 MODALITIES = {"image": Image, "series": Series, "video": Video, "volume": Volume}

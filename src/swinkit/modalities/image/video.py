@@ -1,4 +1,4 @@
-"""Clips [time height width]; the target is the class of the whole clip."""
+"""Clips [time height width], which are pictures in a row; the target is the class of the whole clip."""
 
 from __future__ import annotations
 
