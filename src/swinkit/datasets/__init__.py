@@ -14,12 +14,14 @@ from swinkit.datasets.class_folder import ClassFolder
 from swinkit.datasets.class_table import ClassTable
 from swinkit.datasets.coco import Coco
 from swinkit.datasets.coco_keypoints import CocoKeypoints
+from swinkit.datasets.conll import Conll
 from swinkit.datasets.digit_scenes import DigitScenes
 from swinkit.datasets.idx import Idx
 from swinkit.datasets.interleaved import Interleaved
 from swinkit.datasets.mask_folder import MaskFolder
 from swinkit.datasets.packed import Packed, pack
 from swinkit.datasets.parquet import Parquet
+from swinkit.datasets.text_table import TextTable
 from swinkit.datasets.voc import Voc
 from swinkit.datasets.yolo import Yolo
 from swinkit.files import DataError
@@ -30,10 +32,12 @@ LAYOUTS = {
     "digit_scenes": DigitScenes,
     "coco": Coco,
     "coco_keypoints": CocoKeypoints,
+    "conll": Conll,
     "voc": Voc,
     "yolo": Yolo,
     "idx": Idx,
     "parquet": Parquet,
+    "text_table": TextTable,
     "class_table": ClassTable,
     "class_folder": ClassFolder,
     "interleaved": Interleaved,
@@ -64,12 +68,14 @@ __all__ = [
     "ClassTable",
     "Coco",
     "CocoKeypoints",
+    "Conll",
     "DigitScenes",
     "Idx",
     "Interleaved",
     "MaskFolder",
     "Packed",
     "Parquet",
+    "TextTable",
     "Voc",
     "Yolo",
     "pack",

@@ -116,7 +116,9 @@ class Decoded:
             tensors.append(self._view(place, narrow, shape, strides).to(getattr(torch, kind), copy=True))
             place += _aligned(math.prod(shape) * narrow.itemsize)
         target = tensors[1] if len(tensors) > 1 else None
-        return Sample(id=about["id"], grid=tensors[0], target=target, size=tuple(about["size"]))
+        return Sample(
+            id=about["id"], grid=tensors[0], target=target, size=tuple(about["size"]), text=about.get("text", "")
+        )
 
     def _view(self, place: int, kind: torch.dtype, shape: Sequence[int], strides: Sequence[int]) -> Tensor:
         last = place + math.prod(shape) * kind.itemsize
@@ -184,16 +186,17 @@ class _Form(NamedTuple):
 
 
 def _form(sample: Sample) -> _Form | None:
-    """None for a sample that cannot be kept: its target is no tensor, or it is about a part of its grid."""
+    """None for a sample that cannot be kept: its target is no tensor, or it is about a part of its grid or places in
+    it."""
     if type(sample) is not Sample or not (sample.target is None or isinstance(sample.target, Tensor)):
         return None
-    if sample.region is not None or sample.matrix is not None:
+    if sample.region is not None or sample.matrix is not None or sample.places is not None:
         return None
     tensors = _tensors(sample)
     kinds = tuple(map(_narrow, tensors))
     about = [(_name(t.dtype), _name(k), list(t.shape), _strides(t)) for t, k in zip(tensors, kinds, strict=True)]
     sides = [int(side) for side in sample.size]
-    header = json.dumps({"id": sample.id, "size": sides, "tensors": about}).encode()
+    header = json.dumps({"id": sample.id, "size": sides, "text": sample.text, "tensors": about}).encode()
     parts = (8 + len(header), *(t.numel() * k.itemsize for t, k in zip(tensors, kinds, strict=True)))
     return _Form(header, kinds, sum(map(_aligned, parts)))
 

@@ -9,10 +9,20 @@ from __future__ import annotations
 from swinkit.heads.boxes import DenseBoxes
 from swinkit.heads.fpn import FPN
 from swinkit.heads.keypoints import Deconvolutions, SimCC
-from swinkit.heads.linear import PooledLinear
+from swinkit.heads.linear import CellLinear, HiddenTokens, PooledLinear
 from swinkit.heads.upernet import UPerNet
 
 HEADS = {"fpn": FPN, "upernet": UPerNet}
 """Heads that label every cell."""
 
-__all__ = ["FPN", "HEADS", "Deconvolutions", "DenseBoxes", "PooledLinear", "SimCC", "UPerNet"]
+__all__ = [
+    "FPN",
+    "HEADS",
+    "CellLinear",
+    "Deconvolutions",
+    "DenseBoxes",
+    "HiddenTokens",
+    "PooledLinear",
+    "SimCC",
+    "UPerNet",
+]

@@ -6,5 +6,7 @@ from swinkit.metrics.accuracy import Accuracy
 from swinkit.metrics.average_precision import AveragePrecision
 from swinkit.metrics.iou import MeanIou
 from swinkit.metrics.keypoints import KeypointError
+from swinkit.metrics.recovered import Recovered
+from swinkit.metrics.tags import TagAccuracy
 
-__all__ = ["Accuracy", "AveragePrecision", "KeypointError", "MeanIou"]
+__all__ = ["Accuracy", "AveragePrecision", "KeypointError", "MeanIou", "Recovered", "TagAccuracy"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swinkit.modalities.image import Image
+from swinkit.modalities.text import Text
 
-MODALITIES = {"image": Image}
+MODALITIES = {"image": Image, "text": Text}
 
-__all__ = ["MODALITIES", "Image"]
+__all__ = ["MODALITIES", "Image", "Text"]

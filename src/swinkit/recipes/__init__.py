@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from swinkit.recipes.completion import RECIPES, classify, complete, detect, pose, segment
+    from swinkit.recipes.completion import RECIPES, classify, complete, detect, pose, reconstruct, segment, tag
     from swinkit.recipes.evaluation import Evaluation
     from swinkit.recipes.plain import from_plain, read, to_plain, write
     from swinkit.recipes.predictor import Predictor, Result, open_run
@@ -36,7 +36,9 @@ _HOME = {
     "ModelChoice": "recipe",
     "Recipe": "recipe",
     "Run": "runs",
+    "reconstruct": "completion",
     "segment": "completion",
+    "tag": "completion",
     "several": "completion",
     "dry_run": "rehearsal",
     "train": "training",
@@ -58,8 +60,10 @@ __all__ = [
     "open_run",
     "pose",
     "read",
+    "reconstruct",
     "segment",
     "several",
+    "tag",
     "to_plain",
     "train",
     "write",

@@ -45,5 +45,7 @@ def check(
     if Path(layout.path).exists():
         kind, sentence = find_modality(layout, kind)
         say(sentence)
-    reader: Modality = part("modality", {KIND: kind or next(iter(MODALITIES)), **said["modality"]})
+    asked = {"per_word": True} if task == "tag" else {}
+    reader: Modality = part("modality", {KIND: kind or next(iter(MODALITIES)), **asked, **said["modality"]})
+    reader = reader.exact() if hasattr(reader, "exact") else reader  # type: ignore[attr-defined]
     return look_through({name: layout.open(name, strict=False) for name in layout.splits()}, reader, progress)

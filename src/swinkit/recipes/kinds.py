@@ -16,7 +16,8 @@ ENDINGS = {
     "video": (".mp4", ".avi", ".mov", ".mkv", ".webm"),
     "volume": (".nii", ".nii.gz", ".dcm", ".mha", ".nrrd"),
 }
-"""Modality -> endings of its files. Text is missing: lists of names and tables lie beside every kind of data."""
+"""Modality -> endings of its files. Text is missing: lists of names and tables lie beside every kind of data, so .txt
+files count where there is nothing else."""
 
 
 def find_modality(layout: Layout, wanted: str | None = None) -> tuple[str, str]:
@@ -38,6 +39,8 @@ def find_modality(layout: Layout, wanted: str | None = None) -> tuple[str, str]:
     kinds = {kind: {end: found[end] for end in ends if found[end]} for kind, ends in ENDINGS.items()}
     kinds = {kind: ends for kind, ends in kinds.items() if ends}
     told = "; ".join(f"{kind}: {_told(ends)}" for kind, ends in kinds.items())
+    if not kinds and (texts := [file for file in path.rglob("*.txt") if file.is_file()]):
+        return "text", f"modality: text ({len(texts)} .txt)"
     if not kinds:
         raise DataError(path, f"holds no file of a known kind; wanted {', '.join(ENDINGS['image'])}")
     if len(kinds) > 1:

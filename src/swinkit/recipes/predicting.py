@@ -16,6 +16,7 @@ from swinkit.files.rasters import is_raster
 from swinkit.recipes.kinds import ENDINGS
 from swinkit.recipes.predictor import Predictor, Result, open_run
 from swinkit.recipes.rasters import predict_raster
+from swinkit.recipes.text_answers import write_texts
 from swinkit.recipes.tracking import Tracking
 from swinkit.recipes.videos import CAMERA, files_of, is_film, predict_film
 from swinkit.recipes.writing import LIST, OVERLAY, Form, form_of
@@ -23,7 +24,7 @@ from swinkit.recipes.writing import LIST, OVERLAY, Form, form_of
 RASTER = ".tif"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Done:
     """What came of it."""
 
@@ -56,12 +57,15 @@ def predict_files(
     NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv.
 
     Args:
-        inputs: files, folders (their files of a known kind, at any depth) and patterns.
+        inputs: files, folders (their files of a known kind, at any depth) and patterns; where the run is about texts
+            also tables of them and texts themselves, and nothing is drawn.
 
     Raises:
         ConfigError: there is no run, nothing was found, or `out` holds a file that would be replaced.
     """
     predictor = run if isinstance(run, Predictor) else open_run(run)
+    if predictor.kind == "text":
+        return Done(*write_texts(predictor, inputs, Path(out), overwrite=overwrite, progress=progress))
     sources = find_inputs(inputs, predictor.kind)
     folder = Path(out)
     names = _names([source for source, _ in sources])
