@@ -16,6 +16,7 @@ from swinkit.recipes.checking import check
 
 GOOD = b"label,text\n" + b"".join(f"{label},{text}\n".encode() for label, text in sentences(12))
 LINES = b"the\tO\ndog\tB-x\n\nwent\tO\nout\tO\n\n" * 4
+JSON = b'{"label": "a", "text": "b c"}\n{"label": "b", "text": "d"}\n' * 2
 SECONDS, BYTES = 2.0, 256 << 20
 
 TABLES: dict[str, tuple[str, bytes, str]] = {
@@ -39,9 +40,9 @@ TABLES: dict[str, tuple[str, bytes, str]] = {
     "an empty class": ("train.csv", GOOD + b",some words\n", r"label: line 14: is empty"),
     "a huge field": ("train.csv", GOOD + b"good," + b"x" * (5 << 20) + b"\n", r"line 14: is no CSV: field larger"),
     "a class of the test alone": ("test.csv", b"label,text\nugly,one two\n", r"test.csv:2: 'ugly' is none of the 2"),
-    "no JSON": ("train.jsonl", b'{"label": "a", "text": "b"}\n{"label": \n', r"line 2: is not JSON"),
-    "JSON without a name": ("train.jsonl", b'{"label": "a", "text": "b"}\n{"text": "b"}\n', r"label: line 2: is miss"),
-    "JSON of another kind": ("train.jsonl", b'{"label": "a", "text": "b"}\n["a", "b"]\n', r"line 2: wanted"),
+    "no JSON": ("train.jsonl", JSON + b'{"label": \n', r"line 5: is not JSON"),
+    "JSON without a name": ("train.jsonl", JSON + b'{"text": "b"}\n', r"label: line 5: is miss"),
+    "JSON of another kind": ("train.jsonl", JSON + b'["a", "b"]\n', r"line 5: wanted"),
     "JSON with a list": ("train.jsonl", b'{"label": "a", "text": ["b"]}\n', r"text: line 1: wanted"),
     "JSON with a name twice": ("train.jsonl", b'{"label": "a", "label": "b", "text": "c"}\n', r"is there twice"),
     "deep JSON": ("train.jsonl", b'{"text": ' + b"[" * 10_000 + b"]" * 10_000 + b"}\n", r"line 1: is nested"),

@@ -91,7 +91,7 @@ class Conll:
         if strict:
             refuse(problems, name)
         if not kept:
-            raise DataError(files[source], "holds no sentence", field="split")
+            raise problems[0] if problems else DataError(files[source], "holds no sentence", field="split")
         notes: list[str] = []
         ids = [f"{files[source].name}:{sentence.line}" for sentence in kept]
         if "val" not in files and name != "test":

@@ -179,8 +179,6 @@ def _holds_texts(table: Path) -> bool:
             line = file.read(_PEEK).decode("utf-8-sig", "replace").split("\n", 1)[0]
     except OSError:
         return False
-    names = {name.lower() for name in re.findall(r"\w+", line)} if table.suffix.lower() != ".jsonl" else set()
-    if table.suffix.lower() == ".jsonl":
-        names = {name.lower() for name in re.findall(r'"(\w+)"\s*:', line)}
-        return not names & set(OTHERS)
-    return bool(names & set(KNOWN["text"])) and not names & set(OTHERS)
+    found = re.findall(r'"(\w+)"\s*:' if table.suffix.lower() == ".jsonl" else r"\w+", line)
+    names = {name.lower() for name in found}
+    return (table.suffix.lower() != ".csv" or bool(names & set(KNOWN["text"]))) and not names & set(OTHERS)

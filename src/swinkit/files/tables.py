@@ -87,6 +87,8 @@ def _said(error: csv.Error) -> str:
 
 def _json_lines(path: Path, text: str) -> tuple[list[str], list[Row]]:
     rows = list(_json_rows(path, text))
+    if all(row.problem is not None for row in rows):
+        raise rows[0].problem or DataError(path, "holds no line", field="text")
     names = list(dict.fromkeys(name for row in rows for name in row.cells))
     missing = ((row, name) for row in rows if row.problem is None for name in names if name not in row.cells)
     gaps = {row.line: name for row, name in missing}
