@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from swinkit.datasets import ClassFolder
 from swinkit.files import ConfigError, DataError, did_you_mean
 from swinkit.files.packed import is_packed, open_pack
 from swinkit.modalities import MODALITIES
@@ -17,7 +18,7 @@ ENDINGS = {
     "volume": (".nii", ".nii.gz", ".dcm", ".mha", ".nrrd"),
 }
 """Modality -> endings of its files. Text is missing: lists of names and tables lie beside every kind of data, so .txt
-files count where there is nothing else."""
+files count in class folders where there is nothing else."""
 
 
 def find_modality(layout: Layout, wanted: str | None = None) -> tuple[str, str]:
@@ -39,7 +40,11 @@ def find_modality(layout: Layout, wanted: str | None = None) -> tuple[str, str]:
     kinds = {kind: {end: found[end] for end in ends if found[end]} for kind, ends in ENDINGS.items()}
     kinds = {kind: ends for kind, ends in kinds.items() if ends}
     told = "; ".join(f"{kind}: {_told(ends)}" for kind, ends in kinds.items())
-    if not kinds and (texts := [file for file in path.rglob("*.txt") if file.is_file()]):
+    if (
+        not kinds
+        and isinstance(layout, ClassFolder)
+        and (texts := [file for file in path.rglob("*.txt") if file.is_file()])
+    ):
         return "text", f"modality: text ({len(texts)} .txt)"
     if not kinds:
         raise DataError(path, f"holds no file of a known kind; wanted {', '.join(ENDINGS['image'])}")

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from swinkit.files import ConfigError
 from swinkit.modalities import Text
 from swinkit.recipes.layouts import Say, open_split
@@ -79,13 +81,14 @@ def _whole(
     stem = {**STEM, "vocabulary": text.ids, "channels": text.channels}
     model = merged({"name": MODEL, "changes": {"stem": stem, **BODY}}, started.get("model", {}))
     batch = said.get("training", {}).get("batch", TRAINING["batch"])
+    precision = fast_precision() if torch.cuda.is_available() else "fp32"  # so narrow a body gains nothing from less
     steps = int(min(max(PASSES * samples / batch, 500), 20_000)) if isinstance(batch, int) and batch > 0 else 500
     return {
         "task": task,
         "data": {KIND: kind_name("data", layout), **asdict(layout)},
         "model": model,
         "modality": view,
-        "training": {**TRAINING, "steps": steps, "precision": fast_precision()},
+        "training": {**TRAINING, "steps": steps, "precision": precision},
     }
 
 
