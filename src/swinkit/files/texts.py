@@ -20,18 +20,22 @@ def read_plain(path: Path, *, largest: int = LARGEST) -> str:
     Raises:
         DataError: the file is missing, no plain file, larger than `largest` bytes, or refused by `usable`.
     """
+    return usable(bounded(path, largest), path)
+
+
+def bounded(path: Path, largest: int) -> bytes:
+    """What a plain file of at most `largest` bytes holds; DataError where it is none, larger, or not to be read."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             raise DataError(path, "is not a plain file")
         if status.st_size > largest:
             raise DataError(path, f"{status.st_size} bytes are more than the {largest} that are read")
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise DataError(path, "does not exist") from error
     except (OSError, ValueError) as error:
         raise DataError(path, f"cannot be read: {getattr(error, 'strerror', None) or 'bad name'}") from error
-    return usable(content, path)
 
 
 def raw_text(text: str) -> np.ndarray:

@@ -12,14 +12,20 @@ from torch import Tensor, nn
 from swinkit.types import Window
 
 
+def _small(channels: int, classes: int) -> nn.Linear:
+    """A layer whose first answers are alike for all classes."""
+    linear = nn.Linear(channels, classes)
+    nn.init.normal_(linear.weight, std=0.02)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
 class PooledLinear(nn.Module):
     """Mean over the valid tokens of the coarsest map, then a linear layer (Liu et al. 2021)."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(channels, classes)
-        nn.init.normal_(self.linear.weight, std=0.02)
-        nn.init.zeros_(self.linear.bias)
+        self.linear = _small(channels, classes)
 
     def forward(
         self,
@@ -41,9 +47,7 @@ class CellLinear(nn.Module):
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(channels, classes)
-        nn.init.normal_(self.linear.weight, std=0.02)
-        nn.init.zeros_(self.linear.bias)
+        self.linear = _small(channels, classes)
 
     def forward(
         self,
