@@ -41,20 +41,28 @@ class Convolutions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """Stem: a table of token vectors, for grids of token ids."""
+    """Stem: a table of token vectors, for grids of token ids.
+
+    With several `channels` a cell holds as many ids (a word and parts of it, say), whose vectors are added as fastText
+    does (Bojanowski et al. 2017); there 0 is no id.
+    """
 
     vocabulary: int
+    channels: int = 1
+    std: float = 0.02
+    """Deviation of fresh vectors: the larger, the slower they change."""
+    dropout: float = 0.0
+    """Training: this share of the numbers of every normalised token is zeroed."""
     kind: Literal["tokens"] = "tokens"
+
+    def __post_init__(self) -> None:
+        if self.vocabulary < 1 or self.channels < 1 or self.std <= 0 or not 0 <= self.dropout < 1:
+            raise ValueError(f"{self}: give positive numbers, and a dropout of 0 to below 1")
 
     @property
     def size(self) -> Window:
         """One token a cell."""
         return (1,)
-
-    @property
-    def channels(self) -> int:
-        """Token ids come as one channel."""
-        return 1
 
 
 Stem = Patches | Convolutions | Tokens

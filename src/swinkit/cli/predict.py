@@ -18,15 +18,16 @@ class Options:
     """Apply a run, with its best weights, to files.
 
     predictions.json lists all answers, and every picture has NAME-overlay.png to look at. Beside them stand index
-    pictures NAME.png (segment: pixel = class index), predictions.csv (classify), predictions-coco.json (detect, pose),
-    and for a film NAME-overlay.mp4 and NAME.jsonl. A file that cannot be read is reported and the others are done;
-    the exit code is 2 then.
+    pictures NAME.png (segment: pixel = class index), predictions.csv (classify), predictions-coco.json (detect,
+    pose), predictions.conll (tag), and for a film NAME-overlay.mp4 and NAME.jsonl. A file that cannot be read is
+    reported and the others are done; the exit code is 2 then.
     """
 
     run: Annotated[Positional[str], shown("RUN")]
     """the run folder"""
     inputs: Annotated[Positional[tuple[str, ...]], shown("INPUT...")]
-    """files, folders (their files of a known kind), patterns like 'photos/*.jpg', films and cameras (camera:0)"""
+    """files, folders (their files of a known kind), patterns like 'photos/*.jpg', films and cameras (camera:0), tables
+    of texts and texts themselves"""
     out: Annotated[str, shown("DIR")]
     """where the predictions go"""
     pose: Annotated[str | None, shown("RUN")] = None

@@ -15,6 +15,7 @@ from swinkit.datasets.class_table import ClassTable
 from swinkit.datasets.clips import Clips
 from swinkit.datasets.coco import Coco
 from swinkit.datasets.coco_keypoints import CocoKeypoints
+from swinkit.datasets.conll import Conll
 from swinkit.datasets.digit_scenes import DigitScenes
 from swinkit.datasets.gaits import Gaits
 from swinkit.datasets.idx import Idx
@@ -23,6 +24,7 @@ from swinkit.datasets.mask_folder import MaskFolder
 from swinkit.datasets.packed import Packed, pack
 from swinkit.datasets.parquet import Parquet
 from swinkit.datasets.series_files import SeriesFiles
+from swinkit.datasets.text_table import TextTable
 from swinkit.datasets.voc import Voc
 from swinkit.datasets.volume_folder import VolumeFolder
 from swinkit.datasets.yolo import Yolo
@@ -35,6 +37,7 @@ LAYOUTS = {
     "digit_scenes": DigitScenes,
     "coco": Coco,
     "coco_keypoints": CocoKeypoints,
+    "conll": Conll,
     "voc": Voc,
     "yolo": Yolo,
     "clips": Clips,
@@ -42,6 +45,7 @@ LAYOUTS = {
     "parquet": Parquet,
     "gaits": Gaits,
     "series_files": SeriesFiles,
+    "text_table": TextTable,
     "class_table": ClassTable,
     "class_folder": ClassFolder,
     "interleaved": Interleaved,
@@ -73,6 +77,7 @@ __all__ = [
     "Clips",
     "Coco",
     "CocoKeypoints",
+    "Conll",
     "DigitScenes",
     "Gaits",
     "Idx",
@@ -81,6 +86,7 @@ __all__ = [
     "Packed",
     "Parquet",
     "SeriesFiles",
+    "TextTable",
     "Voc",
     "VolumeFolder",
     "Yolo",

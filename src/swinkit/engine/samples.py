@@ -15,7 +15,7 @@ def taken_apart(sample: Sample) -> tuple[dict[str, Any], list[Tensor]] | None:
     """What a sample is beside its tensors, and these; None for one that cannot be put together from them: its target is
     nothing that is known here, or its grid is a view already.
     """
-    if type(sample) is not Sample or sample.matrix is not None:
+    if type(sample) is not Sample or sample.matrix is not None or sample.places is not None:
         return None
     tensors = [sample.grid]
     try:
@@ -24,7 +24,7 @@ def taken_apart(sample: Sample) -> tuple[dict[str, Any], list[Tensor]] | None:
         return None
     region = None if sample.region is None else [float(edge) for edge in sample.region]
     about = {"id": sample.id, "size": [int(side) for side in sample.size], "region": region, "target": target}
-    return about, tensors
+    return {**about, "spacing": list(map(float, sample.spacing)), "text": sample.text}, tensors
 
 
 def put_together(about: Mapping[str, Any], tensors: Sequence[Tensor]) -> Sample:
@@ -38,6 +38,8 @@ def put_together(about: Mapping[str, Any], tensors: Sequence[Tensor]) -> Sample:
         target=_together(about["target"], rest),
         size=tuple(about["size"]),
         region=None if left is None else (left, top, right, bottom),
+        spacing=tuple(about["spacing"]),
+        text=about["text"],
     )
 
 

@@ -9,11 +9,22 @@ from __future__ import annotations
 from swinkit.heads.boxes import DenseBoxes
 from swinkit.heads.fpn import FPN
 from swinkit.heads.keypoints import Deconvolutions, SimCC
-from swinkit.heads.linear import PooledLinear
+from swinkit.heads.linear import CellLinear, HiddenTokens, PooledLinear
 from swinkit.heads.unet import UNet
 from swinkit.heads.upernet import UPerNet
 
 HEADS = {"fpn": FPN, "upernet": UPerNet, "unet": UNet}
 """Heads that label every cell."""
 
-__all__ = ["FPN", "HEADS", "Deconvolutions", "DenseBoxes", "PooledLinear", "SimCC", "UNet", "UPerNet"]
+__all__ = [
+    "FPN",
+    "HEADS",
+    "CellLinear",
+    "Deconvolutions",
+    "DenseBoxes",
+    "HiddenTokens",
+    "PooledLinear",
+    "SimCC",
+    "UNet",
+    "UPerNet",
+]

@@ -7,6 +7,18 @@ from swinkit.metrics.average_precision import AveragePrecision
 from swinkit.metrics.dice import DiceScore
 from swinkit.metrics.iou import MeanIou
 from swinkit.metrics.keypoints import KeypointError
+from swinkit.metrics.recovered import Recovered
+from swinkit.metrics.tags import TagAccuracy
 from swinkit.metrics.tracks import Seen, TrackScores
 
-__all__ = ["Accuracy", "AveragePrecision", "DiceScore", "KeypointError", "MeanIou", "Seen", "TrackScores"]
+__all__ = [
+    "Accuracy",
+    "AveragePrecision",
+    "DiceScore",
+    "KeypointError",
+    "MeanIou",
+    "Recovered",
+    "Seen",
+    "TagAccuracy",
+    "TrackScores",
+]

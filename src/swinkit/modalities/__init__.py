@@ -5,8 +5,9 @@ from __future__ import annotations
 from swinkit.modalities.image import Image
 from swinkit.modalities.image.video import Video
 from swinkit.modalities.series import Series
+from swinkit.modalities.text import Text
 from swinkit.modalities.volume import Volume
 
-MODALITIES = {"image": Image, "series": Series, "video": Video, "volume": Volume}
+MODALITIES = {"image": Image, "series": Series, "text": Text, "video": Video, "volume": Volume}
 
-__all__ = ["MODALITIES", "Image", "Series", "Video", "Volume"]
+__all__ = ["MODALITIES", "Image", "Series", "Text", "Video", "Volume"]

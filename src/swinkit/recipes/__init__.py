@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from swinkit.recipes.completion import RECIPES, classify, complete, detect, pose, segment
+    from swinkit.recipes.completion import RECIPES, classify, complete, detect, pose, reconstruct, segment, tag
     from swinkit.recipes.evaluation import Evaluation
     from swinkit.recipes.plain import from_plain, read, to_plain, write
     from swinkit.recipes.predictor import Predictor, Result, open_run
@@ -39,7 +39,9 @@ _HOME = {
     "Run": "runs",
     "Scenes": "scenes",
     "open_scenes": "scenes",
+    "reconstruct": "completion",
     "segment": "completion",
+    "tag": "completion",
     "several": "completion",
     "dry_run": "rehearsal",
     "train": "training",
@@ -63,8 +65,10 @@ __all__ = [
     "open_scenes",
     "pose",
     "read",
+    "reconstruct",
     "segment",
     "several",
+    "tag",
     "to_plain",
     "train",
     "write",

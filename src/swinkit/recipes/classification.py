@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from swinkit.recipes import clips, series
+from swinkit.recipes import clips, series, texts
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
 from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, suitable_model, training_view
@@ -62,6 +62,8 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     """The whole recipe for that data, as plain values; what was said is looked at where it decides on other values."""
     if modality == "series":
         return series.defaults(layout, said, say)
+    if modality == "text":
+        return texts.defaults(layout, said, modality, say)
     layout = layout.resolved()
     training = open_split(layout, "train", say=say)
     for split in layout.splits():

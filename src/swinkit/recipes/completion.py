@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from swinkit.files import ConfigError, did_you_mean
-from swinkit.recipes import classification, detection, posing, segmentation, several_tasks
+from swinkit.recipes import classification, detection, posing, segmentation, several_tasks, texts
 from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
 from swinkit.recipes.plain import KIND, KINDS, TABLES, check_names, from_plain, kind_of, part
@@ -22,6 +22,8 @@ RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
     "detect": detection.defaults,
     "pose": posing.defaults,
     "several": several_tasks.defaults,
+    "tag": texts.tags,
+    "reconstruct": texts.hidden,
 }
 """Task -> function of (layout, what was said, modality, say) that chooses the whole recipe as plain values."""
 
@@ -85,8 +87,8 @@ segment = _maker(
 )
 classify = _maker(
     "classify",
-    "One class for a whole picture; a published size gets its published training.",
-    "folders of pictures a class, a CSV table, parquet tables, or MNIST's files",
+    "One class for a whole picture or text; a published size gets its published training.",
+    "folders of pictures or texts a class, tables of files or texts, parquet tables, or MNIST's files",
 )
 detect = _maker(
     "detect",
@@ -97,6 +99,12 @@ pose = _maker(
     "pose",
     "Named points of people or animals, each looked at by itself (top down).",
     "a folder with COCO keypoint annotations",
+)
+tag = _maker("tag", "A class for every word of a text.", "a folder with train.conll, or one such file")
+reconstruct = _maker(
+    "reconstruct",
+    "Masked pre-training: what stands in hidden cells; its run starts others (`model.weights=RUN`).",
+    "tables of texts",
 )
 _several = _maker("several", "", "")
 
@@ -170,8 +178,8 @@ def _found(plain: dict[str, Any]) -> dict[str, Any]:
     weights = plain["model"].get("weights")
     if weights is None:
         return plain
-    if not Path(weights).exists():
-        raise ConfigError(f"model.weights: {weights}: there is no such file or run")
+    if not Path(weights).is_file() and not Path(weights, "recipe.json").is_file():
+        raise ConfigError(f"model.weights: {weights}: there is no such file or run folder")
     return merged(plain, {"model": {"weights": str(Path(weights).resolve())}})
 
 

@@ -20,6 +20,7 @@ from swinkit.recipes.kinds import ENDINGS, OF_LAYOUTS
 from swinkit.recipes.predictor import Predictor, Result, open_run
 from swinkit.recipes.raster_things import find_in_raster
 from swinkit.recipes.rasters import predict_raster
+from swinkit.recipes.text_answers import write_texts
 from swinkit.recipes.tracking import Tracking
 from swinkit.recipes.videos import CAMERA, files_of, is_film, predict_film
 from swinkit.recipes.writing import LIST, OVERLAY, Form, classes_of, form_of
@@ -29,7 +30,7 @@ RASTER = ".tif"
 SERIES = "series"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Done:
     """What came of it."""
 
@@ -63,12 +64,15 @@ def predict_files(
     table of several series has an answer for each.
 
     Args:
-        inputs: files, folders (their files of a known kind, at any depth) and patterns.
+        inputs: files, folders (their files of a known kind, at any depth) and patterns; where the run is about texts
+            also tables of them and texts themselves, and nothing is drawn.
 
     Raises:
         ConfigError: there is no run, nothing was found, or `out` holds a file that would be replaced.
     """
     predictor = run if isinstance(run, Predictor) else open_run(run)
+    if predictor.kind == "text":
+        return Done(*write_texts(predictor, inputs, Path(out), overwrite=overwrite, progress=progress))
     sources = find_inputs(inputs, predictor.kind)
     folder = Path(out)
     names = names_of([source for source, _ in sources])

@@ -15,6 +15,7 @@ from torch import nn
 
 from swinkit.engine import pick_device, read_weights
 from swinkit.files import CheckpointError, ConfigError
+from swinkit.files.texts import is_text, raw_text
 from swinkit.files.volumes import stem
 from swinkit.models import Model, prepared
 from swinkit.recipes import writing
@@ -89,11 +90,14 @@ class Predictor:
         return kind_name("modality", self.recipe.modality)
 
     def __call__(self, source: Path | str | np.ndarray) -> Result:
-        """The answer for one file, or one array in the modality's raw form ([height width 3] uint8 RGB).
+        """The answer for one file, or one array in the modality's raw form ([height width 3] uint8 RGB); where the
+        run is about texts, words that name no file are a text.
 
         Raises:
             DataError: the input cannot be read; names the file.
         """
+        if isinstance(source, str) and self.kind == "text" and is_text(source):
+            source = raw_text(source)
         path = None if isinstance(source, np.ndarray) else Path(source)
         record = Record(
             id="array" if path is None else stem(path),

@@ -96,7 +96,7 @@ def _example(predictor: Predictor, data: Dataset, evaluation: Evaluation, index:
     sample = _sample(predictor.recipe, data, index)
     (prediction,) = predictor.predict([sample])
     bare = dataclasses.replace(sample, target=None)
-    shown = {"input": modality.draw_target(bare, data.classes)}
+    shown = {} if sample.text else {"input": modality.draw_target(bare, data.classes)}
     if not isinstance(prediction, ClassScores):  # a picture has one class: the words below say which
         shown["truth"] = modality.draw_target(sample, data.classes)
         shown["prediction"] = modality.draw(bare, prediction)
@@ -106,6 +106,7 @@ def _example(predictor: Predictor, data: Dataset, evaluation: Evaluation, index:
         pictures=shown,
         classes=_seen(sample, prediction, data.classes),
         note=_words(sample.target, prediction),
+        text=sample.text,
     )
 
 

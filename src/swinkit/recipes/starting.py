@@ -16,6 +16,9 @@ from swinkit.recipes.text import merged
 from swinkit.types import Task
 from swinkit.weights import KeyReport, Origin, Weights, fit, read_file
 
+OPTIONAL = ("head.", "backbone.norms.", "mask_token")
+"""A classifier has another head, norms only where it looks, and hides nothing."""
+
 
 def start_from(model: Model, recipe: Recipe) -> KeyReport | None:
     """Put the trained weights that the recipe names into the model; returns what became of every tensor.
@@ -30,9 +33,7 @@ def start_from(model: Model, recipe: Recipe) -> KeyReport | None:
         return None
     run = _run(recipe.model.weights)
     weights = read_file(recipe.model.weights) if run is None else _weights_of(run, recipe.task)
-    # A classifier has another head, and norms only where it looks.
-    optional = ("head.", "backbone.norms.")
-    state, report = fit(weights, model.config, model.state_dict(), optional=optional)
+    state, report = fit(weights, model.config, model.state_dict(), optional=OPTIONAL)
     model.load_state_dict(state)
     return report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from swinkit.engine import Counted, Interruption, State, Stopped, World, keep_he
 from swinkit.recipes.environment import environment
 from swinkit.recipes.folder import RunFolder, free_folder
 from swinkit.recipes.following import drain, follow
+from swinkit.recipes.learning import learnt
 from swinkit.recipes.parts import events, first, make_model, open_data
 from swinkit.recipes.progress import Display
 from swinkit.recipes.recipe import Recipe
@@ -83,6 +84,7 @@ def train(
 
 def carry_out(order: Order) -> None:
     """Train as ordered; Interrupted where a signal came."""
+    order = replace(order, recipe=learnt(order.recipe, order.folder.path))
     training = order.recipe.training
     stopped = launch(_work, order, processes=training.processes, device=training.device)
     if stopped.reason == "interrupted":

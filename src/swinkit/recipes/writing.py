@@ -17,7 +17,7 @@ from swinkit.files import ConfigError
 from swinkit.files.volumes import NIFTI, write_labels
 from swinkit.ops.palette import colours
 from swinkit.recipes.recipe import Recipe
-from swinkit.types import Answers, ClassScores, Detections, Keypoints, LabelMap, Prediction, Task
+from swinkit.types import Answers, ClassScores, Detections, Filled, Keypoints, LabelMap, Prediction, Tags, Task
 
 LIST = "predictions.json"
 OVERLAY = "-overlay.png"
@@ -83,6 +83,14 @@ def class_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
     return text.getvalue().encode()
 
 
+def word_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """CoNLL: a line a word with its class after a tab, an empty line after every text."""
+    return "".join(
+        "".join(f"{word}\t{tag}\n" for word, tag in zip(entry["words"], entry["tags"], strict=True)) + "\n"
+        for entry in entries
+    ).encode()
+
+
 def coco(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
     """COCO JSON: what was found as annotations with scores, which annotation tools read and change.
 
@@ -134,6 +142,8 @@ FORMS: dict[type, Form] = {
     LabelMap: Form(own=".png"),
     Answers: Form(),
     ClassScores: Form(tables={"predictions.csv": class_table}),
+    Filled: Form(),
+    Tags: Form(tables={"predictions.conll": word_table}),
     Detections: Form(tables={"predictions-coco.json": coco}),
     Keypoints: Form(tables={"predictions-coco.json": coco_points, "keypoints.csv": point_table}),
 }

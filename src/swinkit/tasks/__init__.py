@@ -8,8 +8,10 @@ from swinkit.files import ConfigError, did_you_mean
 from swinkit.tasks.classify import Classify
 from swinkit.tasks.detect import Detect
 from swinkit.tasks.pose import Pose
+from swinkit.tasks.reconstruct import Reconstruct
 from swinkit.tasks.segment import Segment
 from swinkit.tasks.several import Several
+from swinkit.tasks.tag import Tag
 
 TASKS: dict[str, type[Any]] = {
     "segment": Segment,
@@ -17,6 +19,8 @@ TASKS: dict[str, type[Any]] = {
     "detect": Detect,
     "pose": Pose,
     "several": Several,
+    "tag": Tag,
+    "reconstruct": Reconstruct,
 }
 
 
@@ -27,4 +31,4 @@ def find(name: str) -> type[Any]:
     return TASKS[name]
 
 
-__all__ = ["TASKS", "Classify", "Detect", "Pose", "Segment", "Several", "find"]
+__all__ = ["TASKS", "Classify", "Detect", "Pose", "Reconstruct", "Segment", "Several", "Tag", "find"]

@@ -65,6 +65,44 @@ class ClassScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """A class for each of the n things of a sequence, say the words of a sentence."""
+
+    id: str
+    labels: Tensor
+    """[n] int64 class indices on the CPU."""
+    scores: Tensor
+    """[n] float32 probabilities of these classes."""
+    classes: tuple[str, ...]
+
+    def names(self) -> list[str]:
+        """The classes by name."""
+        return [self.classes[label] for label in self.labels.tolist()]
+
+    def to_json(self) -> dict[str, Any]:
+        """The classes in order, and their probabilities."""
+        return {"id": self.id, "tags": self.names(), "scores": self.scores.tolist()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """What is found in the hidden cells of one sample."""
+
+    id: str
+    cells: Tensor
+    """[n] int64 on the CPU."""
+    labels: Tensor
+    """[n] int64: the most probable id of each."""
+    scores: Tensor
+    """[n] float32: its probability."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Cells, ids and probabilities."""
+        found = {"cells": self.cells.tolist(), "ids": self.labels.tolist(), "scores": self.scores.tolist()}
+        return {"id": self.id, **found}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Detections:
     """The things found in one picture, best first."""
 
@@ -166,5 +204,5 @@ class Answers:
         return {"id": self.id, **{name: {k: v for k, v in found.items() if k != "id"} for name, found in each.items()}}
 
 
-Prediction = LabelMap | ClassScores | Detections | Keypoints | Answers
+Prediction = LabelMap | ClassScores | Tags | Filled | Detections | Keypoints | Answers
 """What a task returns for one sample."""

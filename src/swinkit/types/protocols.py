@@ -101,7 +101,12 @@ class Layout(Protocol):
 
 
 class Modality(Protocol):
-    """From files to grids and back to something a person can look at."""
+    """From files to grids and back to something a person can look at.
+
+    One that learns from the training split before a run also says `learn(Dataset) -> bytes`, `learnt(bytes) ->
+    Modality` and `file`, the name under which the run folder keeps those bytes; and `exact() -> Modality`, which needs
+    no learning and by which equal inputs are found.
+    """
 
     channels: int
 
