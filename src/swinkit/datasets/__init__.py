@@ -20,6 +20,9 @@ from swinkit.datasets.interleaved import Interleaved
 from swinkit.datasets.mask_folder import MaskFolder
 from swinkit.datasets.packed import Packed, pack
 from swinkit.datasets.parquet import Parquet
+from swinkit.datasets.sound_features import SoundFeatures
+from swinkit.datasets.sound_table import SoundTable
+from swinkit.datasets.spoken_digits import SpokenDigits
 from swinkit.datasets.voc import Voc
 from swinkit.datasets.yolo import Yolo
 from swinkit.files import DataError
@@ -28,12 +31,15 @@ LAYOUTS = {
     "mask_folder": MaskFolder,
     "packed": Packed,
     "digit_scenes": DigitScenes,
+    "spoken_digits": SpokenDigits,
     "coco": Coco,
     "coco_keypoints": CocoKeypoints,
     "voc": Voc,
     "yolo": Yolo,
     "idx": Idx,
     "parquet": Parquet,
+    "sound_table": SoundTable,
+    "sound_features": SoundFeatures,
     "class_table": ClassTable,
     "class_folder": ClassFolder,
     "interleaved": Interleaved,
@@ -70,6 +76,9 @@ __all__ = [
     "MaskFolder",
     "Packed",
     "Parquet",
+    "SoundFeatures",
+    "SoundTable",
+    "SpokenDigits",
     "Voc",
     "Yolo",
     "pack",

@@ -7,6 +7,7 @@ sample has (None: all); `size` is the space of the grid.
 from __future__ import annotations
 
 from swinkit.heads.boxes import DenseBoxes
+from swinkit.heads.ctc import FrameLinear
 from swinkit.heads.fpn import FPN
 from swinkit.heads.keypoints import Deconvolutions, SimCC
 from swinkit.heads.linear import PooledLinear
@@ -15,4 +16,4 @@ from swinkit.heads.upernet import UPerNet
 HEADS = {"fpn": FPN, "upernet": UPerNet}
 """Heads that label every cell."""
 
-__all__ = ["FPN", "HEADS", "Deconvolutions", "DenseBoxes", "PooledLinear", "SimCC", "UPerNet"]
+__all__ = ["FPN", "HEADS", "Deconvolutions", "DenseBoxes", "FrameLinear", "PooledLinear", "SimCC", "UPerNet"]

@@ -6,5 +6,6 @@ from swinkit.metrics.accuracy import Accuracy
 from swinkit.metrics.average_precision import AveragePrecision
 from swinkit.metrics.iou import MeanIou
 from swinkit.metrics.keypoints import KeypointError
+from swinkit.metrics.word_error import WordError
 
-__all__ = ["Accuracy", "AveragePrecision", "KeypointError", "MeanIou"]
+__all__ = ["Accuracy", "AveragePrecision", "KeypointError", "MeanIou", "WordError"]

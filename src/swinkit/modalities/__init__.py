@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from swinkit.modalities.audio import Audio
 from swinkit.modalities.image import Image
 
-MODALITIES = {"image": Image}
+MODALITIES = {"image": Image, "audio": Audio}
 
-__all__ = ["MODALITIES", "Image"]
+__all__ = ["MODALITIES", "Audio", "Image"]

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from swinkit.recipes.completion import RECIPES, classify, complete, detect, pose, segment
+    from swinkit.recipes.completion import RECIPES, classify, complete, detect, pose, segment, transcribe
     from swinkit.recipes.evaluation import Evaluation
     from swinkit.recipes.plain import from_plain, read, to_plain, write
     from swinkit.recipes.predictor import Predictor, Result, open_run
@@ -40,6 +40,7 @@ _HOME = {
     "several": "completion",
     "dry_run": "rehearsal",
     "train": "training",
+    "transcribe": "completion",
 }
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "several",
     "to_plain",
     "train",
+    "transcribe",
     "write",
 ]
 

@@ -9,7 +9,6 @@ from typing import Any
 from swinkit.audit import Audit
 from swinkit.audit import check as look_through
 from swinkit.files import ConfigError, did_you_mean
-from swinkit.modalities import MODALITIES
 from swinkit.recipes.completion import RECIPES
 from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
@@ -45,5 +44,5 @@ def check(
     if Path(layout.path).exists():
         kind, sentence = find_modality(layout, kind)
         say(sentence)
-    reader: Modality = part("modality", {KIND: kind or next(iter(MODALITIES)), **said["modality"]})
+    reader: Modality = part("modality", {KIND: kind or getattr(layout, "modality", "image"), **said["modality"]})
     return look_through({name: layout.open(name, strict=False) for name in layout.splits()}, reader, progress)

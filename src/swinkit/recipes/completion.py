@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from swinkit.files import ConfigError, did_you_mean
-from swinkit.recipes import classification, detection, posing, segmentation, several_tasks
+from swinkit.recipes import classification, detection, posing, segmentation, several_tasks, sounding
 from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
 from swinkit.recipes.plain import KIND, KINDS, TABLES, check_names, from_plain, kind_of, part
@@ -21,8 +21,11 @@ RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
     "detect": detection.defaults,
     "pose": posing.defaults,
     "several": several_tasks.defaults,
+    "transcribe": sounding.transcripts,
 }
 """Task -> function of (layout, what was said, modality, say) that chooses the whole recipe as plain values."""
+OTHERS: dict[tuple[str, str], Callable[..., dict[str, Any]]] = {("classify", "audio"): sounding.classes}
+"""(task, modality) -> the same, where other data wants other values."""
 
 
 class Maker(Protocol):
@@ -97,6 +100,11 @@ pose = _maker(
     "Named points of people or animals, each looked at by itself (top down).",
     "a folder with COCO keypoint annotations",
 )
+transcribe = _maker(
+    "transcribe",
+    "What is said in sounds, with the times of words.",
+    "a folder with a manifest of sounds and their texts, or with features and transcripts",
+)
 _several = _maker("several", "", "")
 
 
@@ -133,7 +141,9 @@ def complete(
     if Path(layout.path).exists():
         asked, sentence = find_modality(layout, asked)
         say(sentence)
-    defaults = RECIPES[said["task"][KIND]](layout, said, asked or "image", say)
+    asked = asked or getattr(layout, "modality", "image")
+    task = said["task"][KIND]
+    defaults = OTHERS.get((task, asked), RECIPES[task])(layout, said, asked, say)
     rest = {name: values for name, values in _one_length(said).items() if name != "data"}  # that is in the layout
     return from_plain(_found(merged(defaults, rest)), where=where)
 

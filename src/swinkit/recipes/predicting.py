@@ -14,6 +14,7 @@ from swinkit.files import ConfigError, DataError, replace_file, safe_join
 from swinkit.files.packed import is_packed, open_pack
 from swinkit.files.rasters import is_raster
 from swinkit.recipes.kinds import ENDINGS
+from swinkit.recipes.listening import is_long, listen
 from swinkit.recipes.predictor import Predictor, Result, open_run
 from swinkit.recipes.rasters import predict_raster
 from swinkit.recipes.tracking import Tracking
@@ -53,7 +54,8 @@ def predict_files(
     predictions.json lists them all; every input has NAME-overlay.png to look at. Label maps are NAME.png beside that
     (class indices), classes predictions.csv, and things predictions-coco.json. A TIFF of more pixels than a picture may
     have is labelled part by part into NAME.tif; a film or a camera (`camera:0`) becomes NAME-overlay.mp4 and
-    NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv.
+    NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv. Transcripts are predictions.csv, words.csv with
+    their times and predictions.jsonl; a long sound is heard in pieces and has no picture.
 
     Args:
         inputs: files, folders (their files of a known kind, at any depth) and patterns.
@@ -169,6 +171,8 @@ def _answer(
     if is_film(source):
         return {**predict_film(predictor, str(source), folder, name, tracking=tracking), "id": name}
     if not is_raster(source):
+        if is_long(predictor, source):
+            return {"source": str(source), **listen(predictor, source).to_json(), "id": name}
         return _write(predictor(source), folder, name, form)
     overlay, labels = safe_join(folder, name + OVERLAY), safe_join(folder, name + RASTER)
     return {

@@ -10,12 +10,14 @@ from swinkit.tasks.detect import Detect
 from swinkit.tasks.pose import Pose
 from swinkit.tasks.segment import Segment
 from swinkit.tasks.several import Several
+from swinkit.tasks.transcribe import Transcribe
 
 TASKS: dict[str, type[Any]] = {
     "segment": Segment,
     "classify": Classify,
     "detect": Detect,
     "pose": Pose,
+    "transcribe": Transcribe,
     "several": Several,
 }
 
@@ -27,4 +29,4 @@ def find(name: str) -> type[Any]:
     return TASKS[name]
 
 
-__all__ = ["TASKS", "Classify", "Detect", "Pose", "Segment", "Several", "find"]
+__all__ = ["TASKS", "Classify", "Detect", "Pose", "Segment", "Several", "Transcribe", "find"]

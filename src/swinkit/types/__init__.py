@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from swinkit.types.objects import Objects
-from swinkit.types.predictions import Answers, ClassScores, Detections, Keypoints, LabelMap, Prediction
+from swinkit.types.predictions import (
+    Answers,
+    ClassScores,
+    Detections,
+    Keypoints,
+    LabelMap,
+    Prediction,
+    Transcript,
+    Word,
+)
 from swinkit.types.protocols import Dataset, Layout, Metrics, Modality, Task
 from swinkit.types.values import Batch, Levels, Record, Region, Sample, Window
 
@@ -25,5 +34,7 @@ __all__ = [
     "Region",
     "Sample",
     "Task",
+    "Transcript",
     "Window",
+    "Word",
 ]

@@ -7,17 +7,14 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
+from swinkit.ops.captions import FONT, WIDTH, captioned
 from swinkit.ops.palette import colours, overlay
 from swinkit.types import Answers, ClassScores, Detections, Keypoints, LabelMap, Objects, Prediction
 
-WIDTH = 192
-"""Narrower pictures are enlarged by a whole factor before words are put on them."""
 FAINT = 0.1
 """Points of a lower score are not drawn."""
 _ORDER = (LabelMap, Detections, Keypoints, ClassScores)
 """Of several answers: tints first, since boxes and words enlarge small pictures."""
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_GROUND, _INK, _BAR = (24, 28, 36), (235, 238, 242), (70, 120, 210)
 
 
 def draw(picture: np.ndarray, prediction: Prediction) -> np.ndarray:
@@ -27,7 +24,7 @@ def draw(picture: np.ndarray, prediction: Prediction) -> np.ndarray:
             picture = draw(picture, answer)
         return picture
     if isinstance(prediction, ClassScores):
-        return _captioned(picture, prediction.best(3))
+        return captioned(picture, prediction.best(3))
     if isinstance(prediction, Detections):
         prediction = prediction.certain()
         words = [
@@ -75,11 +72,11 @@ def things(
         colour = tuple(int(value) for value in table[label])
         left, top, right, bottom = box
         cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colour, 2 if min(drawn.shape[:2]) > 300 else 1)
-        (wide, high), _ = cv2.getTextSize(text, _FONT, 0.4, 1)
+        (wide, high), _ = cv2.getTextSize(text, FONT, 0.4, 1)
         low = top if top > high + 4 else min(drawn.shape[0], top + high + 4)
         cv2.rectangle(drawn, (left, low - high - 4), (left + wide + 2, low), colour, -1)
         ink = (0, 0, 0) if sum(colour) > 380 else (255, 255, 255)
-        cv2.putText(drawn, text, (left + 1, low - 3), _FONT, 0.4, ink, 1, cv2.LINE_AA)
+        cv2.putText(drawn, text, (left + 1, low - 3), FONT, 0.4, ink, 1, cv2.LINE_AA)
     return drawn
 
 
@@ -101,16 +98,3 @@ def figures(picture: np.ndarray, points: np.ndarray, skeleton: Sequence[tuple[in
                 cv2.circle(drawn, place, size + 1, (0, 0, 0), -1, cv2.LINE_AA)
                 cv2.circle(drawn, place, size, colour, -1, cv2.LINE_AA)
     return drawn
-
-
-def _captioned(picture: np.ndarray, best: Sequence[tuple[str, float]]) -> np.ndarray:
-    """The picture with a line a class below it: a bar as long as it is probable, and its name."""
-    factor = max(1, -(-WIDTH // picture.shape[1]))
-    large = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-    width, line = large.shape[1], 18
-    strip = np.full((line * len(best) + 4, width, 3), _GROUND, np.uint8)
-    for index, (name, score) in enumerate(best):
-        top = 2 + index * line
-        cv2.rectangle(strip, (2, top + 1), (2 + int((width - 4) * score), top + line - 2), _BAR, -1)
-        cv2.putText(strip, f"{name[:24]} {score:.2f}", (5, top + 13), _FONT, 0.42, _INK, 1, cv2.LINE_AA)
-    return np.vstack([large, strip])
