@@ -16,7 +16,7 @@ from torch import Tensor
 from swinkit.audit.findings import Audit, Level, Problem, SplitSummary
 from swinkit.files import DataError
 from swinkit.files.masks import IGNORE
-from swinkit.files.pictures import kind
+from swinkit.files.pictures import PICTURE_SUFFIXES, kind
 from swinkit.types import Dataset, Modality, Objects, Record, Sample
 
 THREADS = 4  # decoding leaves Python's lock
@@ -129,7 +129,7 @@ def _counted(target: Any) -> tuple[np.ndarray, int, str]:
 
 
 def _remarks(record: Record, sample: Sample, file: str) -> list[_Found]:
-    if not isinstance(record.source, Path):
+    if not isinstance(record.source, Path) or record.source.suffix.lower() not in PICTURE_SUFFIXES:
         return []
     mode, several = kind(record.source)
     remarks: list[_Found] = []

@@ -13,7 +13,7 @@ CERTAIN = -30.0
 
 def joined(
     before: Float[np.ndarray, "frames symbols"],
-    after: Float[np.ndarray, "frames symbols"],
+    after: Float[np.ndarray, "frames2 symbols"],
     overlap: int,
     *,
     space: int | None = None,
