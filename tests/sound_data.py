@@ -20,7 +20,9 @@ def tone(hertz: float = 440.0, seconds: float = 0.4, rate: int = RATE) -> np.nda
     return (0.4 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-def wav(samples: np.ndarray | None = None, rate: int = RATE, *, format: str = "WAV", subtype: str | None = None) -> bytes:
+def wav(
+    samples: np.ndarray | None = None, rate: int = RATE, *, format: str = "WAV", subtype: str | None = None
+) -> bytes:
     """The bytes of a file."""
     stream = BytesIO()
     soundfile.write(stream, tone() if samples is None else samples, rate, format=format, subtype=subtype)
@@ -46,8 +48,15 @@ def manifest(folder: Path, count: int = 12, *, packed: bool = False) -> Path:
         record = digits[index]
         name = f"{index}.flac"
         text = "".join(digits.classes[unit] for unit in record.target)
-        rows.append({"file": name, "label": text.split()[0], "text": text, "speaker": f"s{index % 4}",
-                     "split": "test" if index >= count - 2 else "train"})  # fmt: skip
+        rows.append(
+            {
+                "file": name,
+                "label": ("even", "odd")[len(text.split()) % 2],
+                "text": text,
+                "speaker": f"s{index % 4}",
+                "split": "test" if index >= count - 2 else "train",
+            }
+        )
         contents[name] = wav(record.source, format="FLAC")
     if packed:
         with tarfile.open(folder / "sounds.tar", "w") as archive:

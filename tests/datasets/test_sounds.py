@@ -33,7 +33,7 @@ def test_validation_is_held_out_by_speaker(tmp_path):
     train, val = layout.open("train"), layout.open("val")
     assert set(val.speakers()) and not set(train.speakers()) & set(val.speakers())
     assert "1 of 4 speakers" in val.notes[0]
-    by_file = SoundTable(path=str(tmp_path), target="text", speaker="")
+    by_file = SoundTable(path=str(tmp_path), target="text", hold_out="files")
     assert len(by_file.open("val")) == 1 and "samples" in by_file.open("val").notes[0]
 
 
@@ -64,10 +64,15 @@ def test_json_lines_are_manifests_too(tmp_path):
 def test_features_are_cut_by_their_offsets(tmp_path):
     features(tmp_path)
     assert recognise(tmp_path, "transcribe") == "sound_features"
-    layout = SoundFeatures(path=str(tmp_path), target="text", speaker="")
+    layout = SoundFeatures(path=str(tmp_path), target="text", hold_out="files")
     records = [layout.open("train")[n] for n in range(3)]
     assert all(record.source.shape == (30, 5) and record.source.dtype == np.float32 for record in records)
-    assert layout.resolved().classes == (" ", "A", "B") and {record.id for record in records} <= {"u0", "u1", "u2", "u3"}
+    assert layout.resolved().classes == (" ", "A", "B") and {record.id for record in records} <= {
+        "u0",
+        "u1",
+        "u2",
+        "u3",
+    }
 
 
 def test_folders_of_sounds_are_classes(tmp_path):

@@ -46,10 +46,14 @@ def test_unknown_beginnings_back_off(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "is no ARPA file"), (KNOWN.replace("\\end\\", ""), "cut short"), (KNOWN.replace("-0.5 a", "x a"), "line 8: 'x'"),
-     (KNOWN.replace("-0.1 <s> a", "-0.1 <s>"), "line 12: wanted a number, 2 words"),
-     (KNOWN.replace("-2.0", "2.0"), "line 9: wanted logarithms")],
-)  # fmt: skip
+    [
+        ("", "is no ARPA file"),
+        (KNOWN.replace("\\end\\", ""), "cut short"),
+        (KNOWN.replace("-0.5 a", "x a"), "line 8: 'x'"),
+        (KNOWN.replace("-0.1 <s> a", "-0.1 <s>"), "line 12: wanted a number, 2 words"),
+        (KNOWN.replace("-2.0", "2.0"), "line 9: wanted logarithms"),
+    ],
+)
 def test_damage_is_told_with_its_line(tmp_path, content, message):
     (tmp_path / "lm.arpa").write_text(content)
     with pytest.raises(DataError, match=message):

@@ -168,10 +168,18 @@ def test_answers_and_truths_are_drawn_below_the_spectrogram():
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"rank": 3}, "rank 3"), ({"bands": 0}, "bands 0"), ({"limits": (500.0, 100.0)}, "limits"), ({"hop": 0.0101}, "hop"),
-     ({"scale": "bark"}, "scale 'bark'"), ({"noise": 2.0}, "noise 2.0"), ({"speed": -1.0}, "speed -1.0"),
-     ({"seconds": 0.0}, "seconds 0.0"), ({"slopes": 3}, "slopes 3")],
-)  # fmt: skip
+    [
+        ({"rank": 3}, "rank 3"),
+        ({"bands": 0}, "bands 0"),
+        ({"limits": (500.0, 100.0)}, "limits"),
+        ({"hop": 0.0101}, "hop"),
+        ({"scale": "bark"}, "scale 'bark'"),
+        ({"noise": 2.0}, "noise 2.0"),
+        ({"speed": -1.0}, "speed -1.0"),
+        ({"seconds": 0.0}, "seconds 0.0"),
+        ({"slopes": 3}, "slopes 3"),
+    ],
+)
 def test_settings_are_checked(wrong, said):
     with pytest.raises(ConfigError, match=said):
         Audio(**wrong)

@@ -91,13 +91,15 @@ class SoundLayout:
     split: str = "split"
     """The column of splits, of one table for all; a table without it is all train."""
     speaker: str = "speaker"
-    """The column of speakers, if there is one: validation is then held out by speaker. Empty: by file."""
+    """The column of speakers, if there is one."""
     test_speakers: tuple[str, ...] = ()
     """The sounds of these speakers are the test split, whatever the table says; the others are the rest."""
     val_speakers: tuple[str, ...] = ()
     """Likewise for validation."""
     holdout: float = 0.1
     """The share of train to validate on where there is no validation split."""
+    hold_out: Literal["speakers", "files"] = "speakers"
+    """What is held out for that: whole speakers, where the table names them, or single files."""
 
     serves: ClassVar[tuple[str, ...]] = ("classify", "transcribe")
     modality: ClassVar[str] = "audio"
@@ -105,6 +107,8 @@ class SoundLayout:
     def __post_init__(self) -> None:
         if not 0 < self.holdout < 1:
             raise ConfigError(f"holdout {self.holdout}: give a share between 0 and 1")
+        if self.hold_out not in ("speakers", "files"):
+            raise ConfigError(f"hold_out {self.hold_out!r}: there are speakers and files")
         if both := set(self.test_speakers) & set(self.val_speakers):
             raise ConfigError(f"test_speakers, val_speakers: {sorted(both)[0]!r} is among both")
 
@@ -130,6 +134,7 @@ class SoundLayout:
         dealt, problems, sound = self._dealt()
         source = "train" if name == "val" and "val" not in dealt else name
         if source not in dealt:
+            refuse(problems, name)  # nothing can be used: say why
             raise DataError(self.path, f"has no {name} split, only {', '.join(dealt)}", field="split")
         classes = self.classes or _names(dealt.get("train") or dealt[source], self.target)
         column = self.label if self.target == "label" else self.text
@@ -164,7 +169,7 @@ class SoundLayout:
         split = cells.get(self.split, "")
         if split and not any(split in aliases for aliases in SPLITS.values()):
             return DataError(table, f"line {line}: {split!r} is none of {', '.join(SPLITS)}", field=self.split)
-        speaker = cells.get(self.speaker, "") if self.speaker else ""
+        speaker = cells.get(self.speaker, "")
         return Said(name, source, words, speaker, canonical(split) if split else "", table, line)
 
     def check_columns(self, table: Path, names: Sequence[str]) -> None:
@@ -201,7 +206,7 @@ class SoundLayout:
 
     def _kept(self, rows: Sequence[Said]) -> tuple[set[str], str]:
         speakers = Counter(row.speaker for row in rows)
-        if "" in speakers or len(speakers) < 3:
+        if self.hold_out == "files" or "" in speakers or len(speakers) < 3:
             return held_out(self.path, [row.id for row in rows], self.holdout)
         out = smallest_hashes(list(speakers), self.holdout)
         ids = {row.id for row in rows if row.speaker in out}

@@ -67,6 +67,8 @@ class SoundTable(SoundLayout):
             return DataError(table, f"line {line}: is empty", field=column)
         try:
             source = find(name)
+        except DataError:  # a damaged tar concerns every line
+            raise
         except UserError as error:
             return DataError(table, f"line {line}: {error}", field=column)
         if source is None:

@@ -61,7 +61,7 @@ def _csv(path: Path, text: str) -> tuple[list[str], list[Row]]:
         names = list(reader.fieldnames or [])
         rows = [(reader.line_num, _cells(path, reader.line_num, row)) for row in reader]
     except csv.Error as error:
-        raise DataError(path, f"line {reader.line_num}: is no CSV: {error}") from error
+        raise DataError(path, f"line {reader.line_num + 1}: is no CSV: {error}") from error
     for name in names:
         if names.count(name) > 1:
             raise DataError(path, "is there twice", field=name)
