@@ -44,7 +44,14 @@ CHANGES: dict[str, dict[str, Any]] = {
     "fsdd": FSDD,
     "fsdd_speakers": merged(FSDD, {"modality": {"speed": 0.3, "warp": 0.25, "time_share": 0.2}}),
     "an4_mfcc": {
-        "modality": {"speed": 0.15, "time_masks": 4, "time_share": 0.06, "band_masks": 0},
+        "modality": {
+            "source": "cepstra",
+            "warp": 0.12,
+            "speed": 0.15,
+            "time_masks": 4,
+            "time_share": 0.06,
+            "band_masks": 0,
+        },
         "model": {"changes": {"width": 144, "depths": [2, 2, 2], "heads": [4, 4, 4], "drop_path": 0.15}},
         "training": {"batch": 32, "micro_batch": 8, "ema": 0.995},
     },

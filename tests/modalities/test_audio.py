@@ -10,7 +10,7 @@ from swinkit.engine.loader import sample_rng
 from swinkit.files import ConfigError, DataError
 from swinkit.modalities import Audio
 from swinkit.modalities.audio.mel import log_mel, mel_filters, normalised, to_hertz, to_mel, warped, with_slopes
-from swinkit.modalities.audio.varied import coloured, masked, stretched
+from swinkit.modalities.audio.varied import cepstral_warp, coloured, masked, stretched
 from swinkit.types import ClassScores, Record, Transcript, Word
 
 RATE = 8000
@@ -151,6 +151,19 @@ def test_features_are_used_as_they_are():
             audio.read(record(wrong))
     with pytest.raises(DataError, match="one: features: holds values that are no finite"):
         audio.read(record(np.full((4, 13), np.nan)))
+
+
+def test_cepstra_are_warped_as_the_bands_they_stand_for():
+    """Against the cosines of a peak at a moved place."""
+    same = cepstral_warp(13, 1.0)
+    np.testing.assert_allclose(same.numpy(), np.eye(13), atol=1e-5)
+    cosines = np.cos(np.pi * np.arange(13)[:, None] * (np.arange(40) + 0.5) / 40)
+    peak = np.exp(-(((np.arange(40) - 15) / 3) ** 2))
+    places = []
+    for factor in (0.9, 1.0, 1.1):
+        cepstra = cepstral_warp(13, factor).numpy() @ (cosines @ peak)
+        places.append(int((cosines[1:].T @ cepstra[1:]).argmax()))
+    assert places == sorted(set(places))[::-1] and abs(places[1] - 15) <= 1
 
 
 def test_answers_and_truths_are_drawn_below_the_spectrogram():

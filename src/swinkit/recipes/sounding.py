@@ -85,7 +85,13 @@ def _heard(training: Dataset, said: Mapping[str, Any], chosen: Mapping[str, Any]
     sources = [training[index].source for index in spread(len(training), 16)]
     own = {name: value for name, value in said.get("modality", {}).items() if name != KIND}
     if not isinstance(sources[0], Path) and sources[0].ndim == 2:
-        given = {"source": "features", "bands": int(sources[0].shape[1]), "slopes": 2, "rank": 1, "band_masks": 0}
+        given = {
+            "source": own.get("source", "features"),
+            "bands": int(sources[0].shape[1]),
+            "slopes": 2,
+            "rank": 1,
+            "band_masks": 0,
+        }
         return {**chosen, "warp": 0.0, **given, **own}
     rates = [_rate(source) for source in sources if isinstance(source, Path)]
     typical = getattr(training, "rate", HIGHEST) if not rates else int(np.median(rates)) // 1000 * 1000

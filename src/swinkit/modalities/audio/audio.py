@@ -15,7 +15,7 @@ from swinkit.files import ConfigError, DataError
 from swinkit.files.sounds import read_sound
 from swinkit.modalities.audio import drawing
 from swinkit.modalities.audio.mel import Normalise, Scale, log_mel, mel_filters, normalised, with_slopes
-from swinkit.modalities.audio.varied import Ranges, factor, masked, stretched, varied
+from swinkit.modalities.audio.varied import Ranges, cepstral_warp, factor, masked, stretched, varied
 from swinkit.types import Batch, Prediction, Record, Sample
 
 UNLABELLED = -1
@@ -26,8 +26,9 @@ UNLABELLED = -1
 class Audio:
     """How sounds become grids [1 bands frames] (`rank` 2) or [bands frames] (`rank` 1)."""
 
-    source: Literal["sound", "features"] = "sound"
-    """What comes: sounds, or arrays [frames bands] of features that are used as they are."""
+    source: Literal["sound", "features", "cepstra"] = "sound"
+    """What comes: sounds, or arrays [frames bands] of features that are used as they are; of mel cepstra `warp` knows
+    how to stretch the frequencies."""
     rank: int = 2
     """2: bands are an axis of the grid, as in a picture; 1: they are its channels."""
     rate: int = 16_000
@@ -50,7 +51,7 @@ class Audio:
     speed: float = 0.1
     """Training: played up to 1 + x times as fast or slow, pitch included."""
     warp: float = 0.0
-    """Training: frequencies stretched by up to 1 + x, as by another vocal tract (sounds only)."""
+    """Training: frequencies stretched by up to 1 + x, as by another vocal tract; of sounds and cepstra."""
     gain: float = 6.0
     """Training: up to so many dB louder or softer."""
     noise: float = 0.3
@@ -71,7 +72,7 @@ class Audio:
     def __post_init__(self) -> None:
         if self.rank not in (1, 2):
             raise ConfigError(f"rank {self.rank}: sounds are grids of 1 or 2 axes")
-        for name, kind in (("source", ("sound", "features")), ("scale", Scale), ("normalise", Normalise)):
+        for name, kind in (("source", ("sound", "features", "cepstra")), ("scale", Scale), ("normalise", Normalise)):
             known = kind if isinstance(kind, tuple) else get_args(kind)
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} {getattr(self, name)!r}: there are {', '.join(known)}")
@@ -134,6 +135,8 @@ class Audio:
             frames = self._frames(torch.from_numpy(changed), warp)
         else:
             frames = stretched(grid, factor(rng, self.speed))
+            if self.source == "cepstra" and self.warp:
+                frames = cepstral_warp(self.bands, round(factor(rng, self.warp), 2)) @ frames
         grid = masked(self._grid(frames), (self.time_masks, self.time_share), (self.band_masks, self.band_width), rng)
         return replace(sample, grid=self._folded(grid))
 
@@ -174,7 +177,7 @@ class Audio:
 
     def _given(self, source: np.ndarray, name: Path | str) -> Tensor:
         wanted = "[samples] of a sound" if self.source == "sound" else f"[frames {self.bands}] of features"
-        shape = (source.shape[0], self.bands) if self.source == "features" and source.ndim else source.shape[:1]
+        shape = (source.shape[0], self.bands) if self.source != "sound" and source.ndim else source.shape[:1]
         if source.dtype.kind != "f" or source.shape != shape or 0 in source.shape:
             raise DataError(name, f"is an array {source.dtype} {source.shape}: wanted float numbers {wanted}")
         if not np.isfinite(source).all():

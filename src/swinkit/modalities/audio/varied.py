@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from swinkit.files.sounds import resampled
+from swinkit.modalities.audio.mel import to_hertz, to_mel, warped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,21 @@ def stretched(frames: Float[Tensor, "bands frames"], speed: float) -> Float[Tens
     if count == frames.shape[1]:
         return frames
     return torch.nn.functional.interpolate(frames[None], count, mode="linear", align_corners=True)[0]
+
+
+@lru_cache(maxsize=256)
+def cepstral_warp(count: int, factor: float, bands: int = 40, half: float = 8000.0) -> Float[Tensor, "count count"]:
+    """What `count` cepstra are multiplied by to stretch frequencies by `factor`: the cosines they stand for are read
+    off at the moved places of `bands` mel bands (linear vocal tract normalisation, Pitz and Ney 2005). The level, cepstrum
+    0, stays with itself, so its scale does not matter."""
+    mel = np.linspace(*to_mel(np.array([100.0, half]), "htk"), bands + 2)[1:-1]
+    moved = np.interp(to_mel(warped(to_hertz(mel, "htk"), half, factor), "htk"), mel, np.arange(bands))
+    orders = np.arange(count)[:, None]
+    straight, bent = (np.cos(np.pi * orders * (place + 0.5) / bands) for place in (np.arange(bands), moved))
+    matrix = straight @ bent.T * 2 / bands
+    matrix[0], matrix[:, 0] = 0.0, 0.0
+    matrix[0, 0] = 1.0
+    return torch.from_numpy(matrix.astype(np.float32))
 
 
 def masked(
