@@ -11,13 +11,11 @@ import soundfile
 from sound_data import features, manifest
 
 from swinkit.audit import Audit
-from swinkit.datasets import SpokenDigits
 from swinkit.files import ConfigError
 from swinkit.modalities import Audio
 from swinkit.recipes import classify, from_plain, open_run, to_plain, train, transcribe
 from swinkit.recipes.checking import check
 from swinkit.recipes.evaluation import evaluate
-from swinkit.recipes.listening import is_long, listen
 from swinkit.recipes.predicting import predict_files
 
 TINY = {
@@ -92,27 +90,3 @@ def test_a_check_reads_every_sound(tmp_path):
     found: Audit = check("transcribe", str(data), say=str)
     errors = [problem for problem in found.problems if problem.level == "error"]
     assert [problem.file for problem in errors] == [str(data / "3.flac")], found.problems
-
-
-@pytest.mark.slow
-def test_a_long_file_is_heard_as_its_pieces_are(tmp_path):
-    """A small model learns made digits; twenty strings in a row, cut anywhere, give the words of each alone."""
-    changes = {
-        "data.counts": [400, 20, 20], "data.speakers": [4, 1, 1], "training.steps": 500, "training.workers": 0,
-        "training.evaluate_every": 500, "modality.bands": 32, "training.batch": 8, "training.micro_batch": 8,
-        "model.changes": {"depths": [1, 1], "heads": [2, 2], "width": 64, "merge": [[1], [1]], "drop_path": 0.0},
-        "modality.normalise": "whole", "training.precision": "fp32",
-    }  # fmt: skip
-    run = train(transcribe("spoken_digits", changes=changes), tmp_path / "run", quiet=True, report=False)
-    predictor = open_run(run.dir)
-    split = SpokenDigits(target="text", counts=(400, 20, 20), speakers=(4, 1, 1)).open("train")
-    sounds = [split[index].source for index in range(20)]
-    truth = ["".join(split.classes[unit] for unit in split[index].target) for index in range(20)]
-    soundfile.write(tmp_path / "long.wav", np.concatenate(sounds), 8000)
-    assert is_long(predictor, tmp_path / "long.wav")
-    alone = " ".join(predictor(sound).prediction.text for sound in sounds)
-    for piece, overlap in ((40.0, 8.0), (10.0, 3.0)):
-        found = listen(predictor, tmp_path / "long.wav", piece=piece, overlap=overlap)
-        assert found.text.split() == " ".join(truth).split() == alone.split()
-        starts = [word.start for word in found.words]
-        assert starts == sorted(starts) and found.words[-1].end <= sum(map(len, sounds)) / 8000 + 0.1

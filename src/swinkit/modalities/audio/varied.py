@@ -70,8 +70,8 @@ def stretched(frames: Float[Tensor, "bands frames"], speed: float) -> Float[Tens
 @lru_cache(maxsize=256)
 def cepstral_warp(count: int, factor: float, bands: int = 40, half: float = 8000.0) -> Float[Tensor, "count count"]:
     """What `count` cepstra are multiplied by to stretch frequencies by `factor`: the cosines they stand for are read
-    off at the moved places of `bands` mel bands (linear vocal tract normalisation, Pitz and Ney 2005). The level, cepstrum
-    0, stays with itself, so its scale does not matter."""
+    off at the moved places of `bands` mel bands (linear vocal tract normalisation, Pitz and Ney 2005). The level,
+    cepstrum 0, stays with itself, so its scale does not matter."""
     mel = np.linspace(*to_mel(np.array([100.0, half]), "htk"), bands + 2)[1:-1]
     moved = np.interp(to_mel(warped(to_hertz(mel, "htk"), half, factor), "htk"), mel, np.arange(bands))
     orders = np.arange(count)[:, None]
