@@ -114,7 +114,9 @@ def test_figures_do_not_depend_on_how_samples_are_split(name: str, rank: int) ->
     assert_near(merged.result(), whole.result())
     assert_near(merged.details(), whole.details())
     assert whole.main in whole.result()
-    assert all(0 <= value <= (math.inf if name.endswith("_px") else 1) for name, value in whole.result().items())
+    assert all(
+        0 <= value <= (math.inf if name.endswith(("_px", "er")) else 1) for name, value in whole.result().items()
+    )
     assert task.metrics().result() == {}
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from swinkit.audit.findings import Audit, Level, Problem, SplitSummary
 from swinkit.files import DataError
 from swinkit.files.masks import IGNORE
-from swinkit.files.pictures import kind
+from swinkit.files.pictures import PICTURE_SUFFIXES, kind
 from swinkit.types import Dataset, Modality, Objects, Record, Sample
 
 THREADS = 4  # decoding leaves Python's lock
@@ -131,7 +131,8 @@ def _counted(target: Any) -> tuple[np.ndarray, int, str]:
 
 
 def _remarks(record: Record, sample: Sample, file: str) -> list[_Found]:
-    if not isinstance(record.source, Path) or len(sample.size) != 2 or sample.text:
+    path = record.source
+    if not isinstance(path, Path) or sample.text or path.suffix.lower() not in PICTURE_SUFFIXES:
         return []
     mode, several = kind(record.source)
     remarks: list[_Found] = []

@@ -24,6 +24,9 @@ from swinkit.datasets.mask_folder import MaskFolder
 from swinkit.datasets.packed import Packed, pack
 from swinkit.datasets.parquet import Parquet
 from swinkit.datasets.series_files import SeriesFiles
+from swinkit.datasets.sound_features import SoundFeatures
+from swinkit.datasets.sound_table import SoundTable
+from swinkit.datasets.spoken_digits import SpokenDigits
 from swinkit.datasets.text_table import TextTable
 from swinkit.datasets.voc import Voc
 from swinkit.datasets.volume_folder import VolumeFolder
@@ -35,6 +38,7 @@ LAYOUTS = {
     "mask_folder": MaskFolder,
     "packed": Packed,
     "digit_scenes": DigitScenes,
+    "spoken_digits": SpokenDigits,
     "coco": Coco,
     "coco_keypoints": CocoKeypoints,
     "conll": Conll,
@@ -46,6 +50,8 @@ LAYOUTS = {
     "gaits": Gaits,
     "series_files": SeriesFiles,
     "text_table": TextTable,
+    "sound_table": SoundTable,
+    "sound_features": SoundFeatures,
     "class_table": ClassTable,
     "class_folder": ClassFolder,
     "interleaved": Interleaved,
@@ -87,6 +93,9 @@ __all__ = [
     "Parquet",
     "SeriesFiles",
     "TextTable",
+    "SoundFeatures",
+    "SoundTable",
+    "SpokenDigits",
     "Voc",
     "VolumeFolder",
     "Yolo",

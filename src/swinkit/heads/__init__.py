@@ -7,6 +7,7 @@ sample has (None: all); `size` is the space of the grid.
 from __future__ import annotations
 
 from swinkit.heads.boxes import DenseBoxes
+from swinkit.heads.ctc import FrameLinear
 from swinkit.heads.fpn import FPN
 from swinkit.heads.keypoints import Deconvolutions, SimCC
 from swinkit.heads.linear import CellLinear, HiddenTokens, PooledLinear
@@ -22,6 +23,7 @@ __all__ = [
     "CellLinear",
     "Deconvolutions",
     "DenseBoxes",
+    "FrameLinear",
     "HiddenTokens",
     "PooledLinear",
     "SimCC",

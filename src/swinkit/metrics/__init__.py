@@ -10,6 +10,7 @@ from swinkit.metrics.keypoints import KeypointError
 from swinkit.metrics.recovered import Recovered
 from swinkit.metrics.tags import TagAccuracy
 from swinkit.metrics.tracks import Seen, TrackScores
+from swinkit.metrics.word_error import WordError
 
 __all__ = [
     "Accuracy",
@@ -21,4 +22,5 @@ __all__ = [
     "Seen",
     "TagAccuracy",
     "TrackScores",
+    "WordError",
 ]

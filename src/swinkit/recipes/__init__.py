@@ -9,7 +9,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from swinkit.recipes.completion import RECIPES, classify, complete, detect, pose, reconstruct, segment, tag
+    from swinkit.recipes.completion import (
+        RECIPES,
+        classify,
+        complete,
+        detect,
+        pose,
+        reconstruct,
+        segment,
+        tag,
+        transcribe,
+    )
     from swinkit.recipes.evaluation import Evaluation
     from swinkit.recipes.plain import from_plain, read, to_plain, write
     from swinkit.recipes.predictor import Predictor, Result, open_run
@@ -45,6 +55,7 @@ _HOME = {
     "several": "completion",
     "dry_run": "rehearsal",
     "train": "training",
+    "transcribe": "completion",
 }
 
 __all__ = [
@@ -71,6 +82,7 @@ __all__ = [
     "tag",
     "to_plain",
     "train",
+    "transcribe",
     "write",
 ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from swinkit.files import ConfigError, did_you_mean
-from swinkit.recipes import classification, detection, posing, segmentation, several_tasks, texts
+from swinkit.recipes import classification, detection, posing, segmentation, several_tasks, sounding, texts
 from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
 from swinkit.recipes.plain import KIND, KINDS, TABLES, check_names, from_plain, kind_of, part
@@ -24,8 +24,11 @@ RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
     "several": several_tasks.defaults,
     "tag": texts.tags,
     "reconstruct": texts.hidden,
+    "transcribe": sounding.transcripts,
 }
 """Task -> function of (layout, what was said, modality, say) that chooses the whole recipe as plain values."""
+OTHERS: dict[tuple[str, str], Callable[..., dict[str, Any]]] = {("classify", "audio"): sounding.classes}
+"""(task, modality) -> the same, where other data wants other values."""
 
 
 class Maker(Protocol):
@@ -106,6 +109,11 @@ reconstruct = _maker(
     "Masked pre-training: what stands in hidden cells; its run starts others (`model.weights=RUN`).",
     "tables of texts",
 )
+transcribe = _maker(
+    "transcribe",
+    "What is said in sounds, with the times of words.",
+    "a folder with a manifest of sounds and their texts, or with features and transcripts",
+)
 _several = _maker("several", "", "")
 
 
@@ -140,7 +148,8 @@ def complete(
     layout = find_layout(said.get("data", {}), said["task"][KIND], say=say, where=where)
     found, sentence = find_modality(layout, modality or said.get("modality", {}).get(KIND))
     say(sentence)
-    defaults = RECIPES[said["task"][KIND]](layout, said, found, say)
+    task = said["task"][KIND]
+    defaults = OTHERS.get((task, found), RECIPES[task])(layout, said, found, say)
     rest = {name: values for name, values in _one_length(said).items() if name != "data"}  # that is in the layout
     return from_plain(_found(merged(defaults, rest)), where=where)
 

@@ -17,6 +17,7 @@ from swinkit.files.rasters import is_raster
 from swinkit.files.series import addresses
 from swinkit.files.volumes import is_volume, stem
 from swinkit.recipes.kinds import ENDINGS, OF_LAYOUTS
+from swinkit.recipes.listening import is_long, listen
 from swinkit.recipes.predictor import Predictor, Result, open_run
 from swinkit.recipes.raster_things import find_in_raster
 from swinkit.recipes.rasters import predict_raster
@@ -61,7 +62,9 @@ def predict_files(
     (class indices), classes predictions.csv, and things predictions-coco.json. A TIFF of more pixels than a picture may
     have is labelled part by part into NAME.tif, or its things are found part by part. A film or a camera (`camera:0`)
     becomes NAME-overlay.mp4 and NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv. A
-    table of several series has an answer for each.
+    table of several series has an answer for each. Transcripts are
+    predictions.csv, words.csv with their times and predictions.jsonl; a long sound is heard in pieces and has no
+    picture.
 
     Args:
         inputs: files, folders (their files of a known kind, at any depth) and patterns; where the run is about texts
@@ -199,6 +202,8 @@ def _answer(
     predictor: Predictor, source: Path, folder: Path, name: str, form: Form, tracking: Tracking | None
 ) -> dict[str, Any]:
     if not is_film(source) and not is_raster(source):
+        if is_long(predictor, source):
+            return {"source": str(source), **listen(predictor, source).to_json(), "id": name}
         return _write(predictor(source), folder, name, form)
     try:
         if is_film(source):

@@ -17,7 +17,18 @@ from swinkit.files import ConfigError
 from swinkit.files.volumes import NIFTI, write_labels
 from swinkit.ops.palette import colours
 from swinkit.recipes.recipe import Recipe
-from swinkit.types import Answers, ClassScores, Detections, Filled, Keypoints, LabelMap, Prediction, Tags, Task
+from swinkit.types import (
+    Answers,
+    ClassScores,
+    Detections,
+    Filled,
+    Keypoints,
+    LabelMap,
+    Prediction,
+    Tags,
+    Task,
+    Transcript,
+)
 
 LIST = "predictions.json"
 OVERLAY = "-overlay.png"
@@ -83,7 +94,7 @@ def class_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
     return text.getvalue().encode()
 
 
-def word_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+def conll(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
     """CoNLL: a line a word with its class after a tab, an empty line after every text."""
     return "".join(
         "".join(f"{word}\t{tag}\n" for word, tag in zip(entry["words"], entry["tags"], strict=True)) + "\n"
@@ -138,13 +149,47 @@ def point_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
     return text.getvalue().encode()
 
 
+def text_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """CSV with a line an input: its file, what is said in it and how sure that is."""
+    return _table(
+        ["file", "text", "score"], [[_file(entry), entry["text"], f"{entry['score']:.6f}"] for entry in entries]
+    )
+
+
+def word_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """CSV with a line a word: its file, the word, and the seconds where it begins and ends."""
+    rows = [[_file(entry), *(word[name] for name in ("word", "start", "end"))]
+            for entry in entries for word in entry["words"]]  # fmt: skip
+    return _table(["file", "word", "start", "end"], rows)
+
+
+def json_lines(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """A JSON document a line, as manifests of speech have them."""
+    names = ("text", "score", "words")
+    rows = [{"audio_filepath": _file(entry), **{name: entry[name] for name in names}} for entry in entries]
+    return "".join(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def _file(entry: Entry) -> Any:
+    return entry.get("source", entry["id"])
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
 FORMS: dict[type, Form] = {
     LabelMap: Form(own=".png"),
     Answers: Form(),
     ClassScores: Form(tables={"predictions.csv": class_table}),
     Filled: Form(),
-    Tags: Form(tables={"predictions.conll": word_table}),
+    Tags: Form(tables={"predictions.conll": conll}),
     Detections: Form(tables={"predictions-coco.json": coco}),
+    Transcript: Form(tables={"predictions.csv": text_table, "words.csv": word_table, "predictions.jsonl": json_lines}),
     Keypoints: Form(tables={"predictions-coco.json": coco_points, "keypoints.csv": point_table}),
 }
 """Kind of answer -> how it is written."""

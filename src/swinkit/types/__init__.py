@@ -12,6 +12,8 @@ from swinkit.types.predictions import (
     LabelMap,
     Prediction,
     Tags,
+    Transcript,
+    Word,
 )
 from swinkit.types.protocols import Dataset, Layout, Metrics, Modality, Task
 from swinkit.types.values import Batch, Levels, Record, Region, Sample, Window
@@ -36,5 +38,7 @@ __all__ = [
     "Sample",
     "Tags",
     "Task",
+    "Transcript",
     "Window",
+    "Word",
 ]

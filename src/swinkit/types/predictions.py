@@ -191,6 +191,40 @@ class Keypoints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A word that was heard."""
+
+    text: str
+    start: float
+    """Seconds from the beginning of the sound, where the word begins to be heard ..."""
+    end: float
+    """... and ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What is said in one sound."""
+
+    id: str
+    text: str
+    words: tuple[Word, ...]
+    """The words of the text with their times."""
+    score: float
+    """Mean probability of the best path's steps, 0 to 1: lower where the model was in doubt."""
+    units: tuple[str, ...]
+    """What texts are spelled with: a transcript's target is their indices."""
+
+    def spelled(self, target: Sequence[int]) -> str:
+        """The text of a target."""
+        return "".join(self.units[index] for index in target if index >= 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """The text and every word with its times in seconds."""
+        words = [{"word": word.text, "start": round(word.start, 3), "end": round(word.end, 3)} for word in self.words]
+        return {"id": self.id, "text": self.text, "score": self.score, "words": words}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """What several tasks say about one sample."""
 
@@ -204,5 +238,5 @@ class Answers:
         return {"id": self.id, **{name: {k: v for k, v in found.items() if k != "id"} for name, found in each.items()}}
 
 
-Prediction = LabelMap | ClassScores | Tags | Filled | Detections | Keypoints | Answers
+Prediction = LabelMap | ClassScores | Tags | Filled | Detections | Keypoints | Transcript | Answers
 """What a task returns for one sample."""

@@ -8,17 +8,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from swinkit.ops.captions import captioned
+from swinkit.ops.captions import FONT, WIDTH, captioned
 from swinkit.ops.palette import colours, overlay
 from swinkit.types import Answers, ClassScores, Detections, Keypoints, LabelMap, Objects, Prediction
 
-WIDTH = 192
-"""Narrower pictures are enlarged by a whole factor before words are put on them."""
 FAINT = 0.1
 """Points of a lower score are not drawn."""
 _ORDER = (LabelMap, Detections, Keypoints, ClassScores)
 """Of several answers: tints first, since boxes and words enlarge small pictures."""
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw(picture: np.ndarray, prediction: Prediction) -> np.ndarray:
@@ -28,7 +25,7 @@ def draw(picture: np.ndarray, prediction: Prediction) -> np.ndarray:
             picture = draw(picture, answer)
         return picture
     if isinstance(prediction, ClassScores):
-        return captioned(picture, prediction.best(3), WIDTH)
+        return captioned(picture, prediction.best(3))
     if isinstance(prediction, Detections):
         return _found(picture, prediction.certain())
     if isinstance(prediction, Keypoints):
@@ -83,11 +80,11 @@ def things(
         colour = tuple(int(value) for value in table[label])
         left, top, right, bottom = box
         cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colour, 2 if min(drawn.shape[:2]) > 300 else 1)
-        (wide, high), _ = cv2.getTextSize(text, _FONT, 0.4, 1)
+        (wide, high), _ = cv2.getTextSize(text, FONT, 0.4, 1)
         low = top if top > high + 4 else min(drawn.shape[0], top + high + 4)
         cv2.rectangle(drawn, (left, low - high - 4), (left + wide + 2, low), colour, -1)
         ink = (0, 0, 0) if sum(colour) > 380 else (255, 255, 255)
-        cv2.putText(drawn, text, (left + 1, low - 3), _FONT, 0.4, ink, 1, cv2.LINE_AA)
+        cv2.putText(drawn, text, (left + 1, low - 3), FONT, 0.4, ink, 1, cv2.LINE_AA)
     return drawn
 
 

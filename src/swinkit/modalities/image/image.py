@@ -15,11 +15,11 @@ from torch import Tensor
 from swinkit.files import ConfigError, DataError
 from swinkit.files.pictures import read_picture
 from swinkit.modalities.image import drawing, targets
-from swinkit.modalities.image.photometric import Limits
 from swinkit.modalities.image.randaugment import erase, randaugment
 from swinkit.modalities.image.regions import checked, fitting, shown, to_array, to_grid
-from swinkit.modalities.image.warp import MAX_SIDE, resize, warp
 from swinkit.ops import affine
+from swinkit.ops.photometric import Limits
+from swinkit.ops.warp import MAX_SIDE, resize, warp
 from swinkit.types import Batch, Prediction, Record, Sample
 
 Pair = tuple[int, int]

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from swinkit.files import ConfigError, DataError
 from swinkit.files.clips import Clip
-from swinkit.modalities.image import drawing
-from swinkit.modalities.image.photometric import Limits
-from swinkit.modalities.image.warp import resize, warp
 from swinkit.ops import affine
-from swinkit.types import Batch, Prediction, Record, Sample
+from swinkit.ops.captions import captioned
+from swinkit.ops.photometric import Limits
+from swinkit.ops.warp import resize, warp
+from swinkit.types import Batch, ClassScores, Prediction, Record, Sample
 
 SHOWN = 8
 """Frames of a clip in a picture of it."""
@@ -130,7 +130,8 @@ class Video:
 
     def draw(self, sample: Sample, prediction: Prediction) -> np.ndarray:
         """[height width 3] uint8: frames of the clip in two rows, with the answer below."""
-        return drawing.draw(self._sheet(sample), prediction)
+        sheet = self._sheet(sample)
+        return captioned(sheet, prediction.best(3)) if isinstance(prediction, ClassScores) else sheet
 
     def draw_target(self, sample: Sample, classes: Sequence[str]) -> np.ndarray:
         """[height width 3] uint8: the frames; a class has no place in them."""
