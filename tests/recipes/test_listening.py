@@ -87,5 +87,4 @@ def test_an_hour_takes_no_more_memory_than_ten_minutes(predictor, tmp_path):
             for _ in range(int(minutes * 60 * RATE / len(block)) + 1):
                 file.write(block)
         rises.append(rise(predictor, tmp_path / "hour.wav"))
-    print("MiB above the process:", [value >> 20 for value in rises])
     assert rises[2] < rises[1] + (32 << 20) and rises[2] < 256 << 20, rises
