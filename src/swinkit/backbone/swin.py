@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -149,15 +150,16 @@ class Swin(nn.Module):
         features: list[Tensor] = []
         valids: list[Tensor] = []
         space, x = tuple(x.shape[1:-1]), x.flatten(1, -2)
-        for i, stage in enumerate(self.stages):
-            if early := self.config.features == "merging":
+        for i, stage in enumerate(cast("list[Stage]", self.stages)):
+            if self.config.features == "merging":
                 x, space, valid = stage.merged(x, space, valid)
-                entered = x
+                told = x
                 x, space, valid = stage.mixed(x, space, valid)
             else:
                 x, space, valid = stage(x, space, valid)
+                told = x
             if str(i) in self.norms:
-                y = self.norms[str(i)](entered if early else x).unflatten(1, space).movedim(-1, 1)
+                y = self.norms[str(i)](told).unflatten(1, space).movedim(-1, 1)
                 features.append(y if valid is None else y * valid[:, None])
                 if valid is not None:
                     valids.append(valid)

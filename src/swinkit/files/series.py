@@ -230,7 +230,7 @@ def _refuse_twice(table: Table, frames: np.ndarray, rows: np.ndarray, what: Sequ
     """DataError: a frame has one of its `rows`, which are `what`, in two lines."""
     _, first = np.unique(np.stack([frames, rows]), axis=1, return_index=True)
     for place in np.setdiff1d(np.arange(len(frames)), first)[:1].tolist():
-        raise table.error(place, f"frame {frames[place]} has {what[rows[place]]} a second time", "frame")
+        raise table.error(place, f"frame {frames[place]} has {what[int(rows[place])]} a second time", "frame")
 
 
 def _is_number(cell: str) -> bool:

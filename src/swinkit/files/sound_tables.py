@@ -69,7 +69,7 @@ def _csv(path: Path, text: str) -> tuple[list[str], list[Row]]:
 
 
 def _cells(path: Path, line: int, row: dict[str, str | None]) -> dict[str, str]:
-    if None in row:
+    if None in row:  # pyright: ignore[reportUnnecessaryContains]  # what is beyond the header
         raise DataError(path, f"line {line}: has more cells than the header has columns: quote cells with commas")
     return {sys.intern(name): value or "" for name, value in row.items()}
 

@@ -147,7 +147,7 @@ def _reason(error: Exception) -> str:
 
 def _soundfile() -> Any:
     try:
-        import soundfile
+        import soundfile  # pyright: ignore[reportMissingTypeStubs]
     except (ImportError, OSError) as error:  # OSError: the wheel without its libsndfile
         raise MissingExtra("soundfile", "audio") from error
     return soundfile
@@ -155,7 +155,7 @@ def _soundfile() -> Any:
 
 def _soxr() -> Any:
     try:
-        import soxr
+        import soxr  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
         raise MissingExtra("soxr", "audio") from error
     return soxr

@@ -174,7 +174,8 @@ def _series(path: Path) -> Volume:
         for name, value in facts.items():
             if kept.setdefault(name, value) != value:
                 raise DataError(file, f"{value}, the slices before have {kept[name]}: one series a folder", field=name)
-        normal = np.cross(*np.asarray(facts["ImageOrientationPatient"]).reshape(2, 3))
+        across, down = np.asarray(facts["ImageOrientationPatient"]).reshape(2, 3)
+        normal = np.cross(across, down)
         slices.append((float(normal @ place), data))
     slices.sort(key=lambda each: each[0])
     gaps = np.diff([place for place, _ in slices])
