@@ -4,7 +4,8 @@
     python benchmarks/bccd.py --data FOLDER --publish            with the test split, into benchmarks/results/bccd.json
     python benchmarks/bccd.py --bench kangaroo --data FOLDER
 
-Both sides have one recipe, data and loss included, and are trained equally long; the test split is predicted once.
+Both sides have one recipe, data and loss included, and are trained equally long; the test split is published once:
+predicted in batches (`value`), and as `swinkit predict` does into a file that COCO's library measures (`from_file`).
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from contest import Trained, fresh, pace, say, train_control, train_swin, with_steps
+from coco_files import evaluate_files
+from contest import Trained, fresh, pace, say, two_sides
 from controls.pyramid import Pyramid
 from record import contest_command, contest_options, plain_entry, publish, rounded
 
 from swinkit.engine import pick_device
 from swinkit.metrics import AveragePrecision
-from swinkit.recipes import Recipe, detect
+from swinkit.recipes import Predictor, Recipe, detect
 from swinkit.recipes.parts import loader, open_data
+from swinkit.recipes.predicting import predict_files
 from swinkit.recipes.text import merged, parse_settings
 from swinkit.types import Batch, Detections, Objects
 
@@ -58,19 +61,40 @@ def predicted(trained: Trained, split: str) -> Pairs:
 
 def figures(pairs: Sequence[tuple[Detections, Objects]]) -> AveragePrecision:
     """The metric over these pictures, each for itself even where it is there twice."""
-    metrics = AveragePrecision(pairs[0][0].classes)
+    metrics = _empty(pairs)
     for number, (found, truth) in enumerate(pairs):
         metrics.update([dataclasses.replace(found, id=f"{number:06d}")], Batch(grid=torch.zeros(1), target=[truth]))
     return metrics
 
 
+def written(trained: Trained, folder: Path) -> dict[str, float]:
+    """COCO's figures of the test split, predicted into `folder` as `swinkit predict` does and compared with the file of
+    the data set; nothing where that is not COCO's form."""
+    recipe, truth = trained.recipe, Path(trained.recipe.data.path, "test.json")
+    if not truth.is_file():
+        return {}
+    data = open_data(recipe, "test")
+    predictor = Predictor(recipe, trained.model.eval(), pick_device(recipe.training.device))
+    predict_files(predictor, [str(data[index].source) for index in range(len(data))], folder, overwrite=True)
+    return evaluate_files(folder / "predictions-coco.json", truth)
+
+
 def interval(pairs: Pairs, name: str = "map50") -> tuple[float, float]:
     """95 % of a figure under resampling of the pictures."""
     rng = np.random.default_rng(0)
-    draws = [rng.integers(len(pairs), size=len(pairs)) for _ in range(DRAWS)]
-    values = [figures([pairs[index] for index in draw]).result()[name] for draw in draws]
+    each, values = [figures([pair]) for pair in pairs], []
+    for _ in range(DRAWS):
+        metrics = _empty(pairs)
+        for index in rng.integers(len(pairs), size=len(pairs)):
+            metrics.merge(each[index])
+        values.append(metrics.result()[name])
     low, high = np.quantile(values, (0.025, 0.975))
     return float(low), float(high)
+
+
+def _empty(pairs: Sequence[tuple[Detections, Objects]]) -> AveragePrecision:
+    found, _ = pairs[0]
+    return AveragePrecision(found.classes, masks=found.masks is not None)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -79,16 +103,15 @@ def run(options: argparse.Namespace) -> None:
     minutes = options.minutes or MINUTES[options.bench]
     steps = options.steps or pace(recipe, fresh(recipe)).steps(60 * minutes)
     command = contest_command("bccd", options, steps)
-    own = train_swin(with_steps(recipe, steps), Path(options.out) / "swin", command)
-    sides = {"swin": _side(recipe.model.name, own, options.publish)}
-    if not options.no_control:
-        other = _recipe(options, merged(CONTROL, parse_settings(options.control_set)))
-        make = _control(other, options.width)
-        control_steps = options.control_steps or pace(other, make).steps(own.seconds)
-        trained = train_control(with_steps(other, control_steps), make, Path(options.out) / "control")
-        sides["control"] = _side(f"plain convolutional backbone, width {options.width}", trained, options.publish)
+    other = _recipe(options, merged(CONTROL, parse_settings(options.control_set)))
+    control = None if options.no_control else (other, _control(other, options.width))
+    trained = two_sides(recipe, control, options, steps=steps, command=command)
+    names = {"swin": recipe.model.name, "control": f"plain convolutional backbone, width {options.width}"}
+    folders = {side: Path(options.out) / f"{side}-predictions" for side in names}
+    sides = {side: _side(names[side], each, options.publish, folders[side]) for side, each in trained.items()}
     if options.publish and "control" in sides:
-        found = plain_entry(options.bench, "map50", sides, own.recipe, command)
+        found = plain_entry(options.bench, "map50", sides, trained["swin"].recipe, command)
+        found["from_file"] = sides["swin"]["from_file"].get("map50")
         say(f"written: {publish(found)}")
 
 
@@ -102,7 +125,7 @@ def _control(recipe: Recipe, width: int) -> Callable[[], Pyramid]:
     return lambda: Pyramid(recipe.task.head, width=width, channels=recipe.modality.channels)
 
 
-def _side(name: str, trained: Trained, publish: bool) -> dict[str, Any]:
+def _side(name: str, trained: Trained, publish: bool, folder: Path) -> dict[str, Any]:
     training = trained.recipe.training
     validation = figures(predicted(trained, "val")).result()
     facts: dict[str, Any] = {
@@ -115,6 +138,7 @@ def _side(name: str, trained: Trained, publish: bool) -> dict[str, Any]:
         metrics = figures(pairs)
         found = metrics.result()
         facts |= {"value": rounded(found["map50"]), "map": rounded(found["map"]), "recall": rounded(found["recall"])}
+        facts["from_file"] = {name: rounded(value) for name, value in written(trained, folder).items()}
         facts["interval"] = [rounded(bound) for bound in interval(pairs)]
         facts["per_class"] = {row["name"]: rounded(row["map50"]) for row in metrics.details()["per_class"]}
     say(f"{name}: {facts}")

@@ -1,6 +1,6 @@
 """COCO's figures of written predictions: what anyone can recompute from two files.
 
-python benchmarks/coco_files.py runs/bccd/predictions/predictions-coco.json bccd/test.json
+python benchmarks/coco_files.py runs/bccd/predictions/predictions-coco.json bccd/test.json           (--masks: of masks)
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from faster_coco_eval import COCO
 from swinkit.metrics.average_precision import evaluated, figures
 
 
-def evaluate_files(predictions: Path, truth: Path) -> dict[str, float]:
-    """`map`, `map50`, `map75` and `recall`, pictures and classes matched by their names.
+def evaluate_files(predictions: Path, truth: Path, *, masks: bool = False) -> dict[str, float]:
+    """`map`, `map50`, `map75` and `recall`, pictures and classes matched by their names; of boxes, or of masks.
 
     Raises:
         ValueError: a predicted picture or class is not in the truth.
@@ -32,7 +32,8 @@ def evaluate_files(predictions: Path, truth: Path) -> dict[str, float]:
         {**row, "image_id": places[row["image_id"]], "category_id": classes[row["category_id"]]}
         for row in found["annotations"]
     ]
-    return figures(evaluated(_numbered(wanted), _numbered({**wanted, "annotations": rows})))
+    sides = _numbered(wanted), _numbered({**wanted, "annotations": rows})
+    return figures(evaluated(*sides, "segm" if masks else "bbox"))
 
 
 def _numbered(document: dict[str, Any]) -> COCO:
@@ -46,5 +47,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("predictions", type=Path)
     parser.add_argument("truth", type=Path)
+    parser.add_argument("--masks", action="store_true", help="overlap of masks, not of boxes")
     options = parser.parse_args()
-    print(json.dumps(evaluate_files(options.predictions, options.truth), indent=2))
+    print(json.dumps(evaluate_files(options.predictions, options.truth, masks=options.masks), indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
@@ -109,6 +110,24 @@ def train_control(recipe: Recipe, make: Callable[[], nn.Module], out: Path) -> T
     chosen = make().to(device)
     chosen.load_state_dict(read_weights(best))
     return Trained(model=chosen, recipe=recipe, seconds=seconds, parameters=count(chosen))
+
+
+def two_sides(
+    recipe: Recipe,
+    control: tuple[Recipe, Callable[[], nn.Module]] | None,
+    options: argparse.Namespace,
+    *,
+    steps: int,
+    command: str,
+) -> dict[str, Trained]:
+    """Both sides trained one after the other: swinkit's for so many steps, the control (None: nobody) as long."""
+    out = Path(options.out)
+    sides = {"swin": train_swin(with_steps(recipe, steps), out / "swin", command)}
+    if control is not None:
+        other, make = control
+        count = options.control_steps or pace(other, make).steps(sides["swin"].seconds)
+        sides["control"] = train_control(with_steps(other, count), make, out / "control")
+    return sides
 
 
 def fresh(recipe: Recipe) -> Callable[[], nn.Module]:

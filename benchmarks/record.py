@@ -97,10 +97,12 @@ def machine() -> dict[str, Any]:
     }
 
 
-def contest_options(about: str | None, *, model: str, out: str, width: int, minutes: str) -> argparse.ArgumentParser:
-    """The options that all contests share."""
+def contest_options(
+    about: str | None, *, model: str, out: str, width: int, minutes: str, data: str | None = None
+) -> argparse.ArgumentParser:
+    """The options that all contests share; `data`: what is learnt from where nothing else is said."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="the folder of the data set")
+    parser.add_argument("--data", required=data is None, default=data, help="the folder of the data set")
     parser.add_argument("--model", default=model)
     parser.add_argument("--minutes", type=float, help=f"of training, evaluations included; by default {minutes}")
     parser.add_argument("--steps", type=int, help="of swinkit's side, instead of --minutes")
@@ -117,7 +119,9 @@ def contest_options(about: str | None, *, model: str, out: str, width: int, minu
 
 def contest_command(script: str, options: argparse.Namespace, steps: int) -> str:
     """What repeats a contest."""
-    words = ["python", f"benchmarks/{script}.py", "--bench", options.bench, "--data", "FOLDER"]
+    words = ["python", f"benchmarks/{script}.py"]
+    words += ["--bench", options.bench] if hasattr(options, "bench") else []
+    words += ["--data", "FOLDER"] if Path(options.data).exists() else []
     words += ["--model", options.model, "--seed", str(options.seed), "--steps", str(steps)]
     for word in options.set:
         words += ["--set", word]

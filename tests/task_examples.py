@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from swinkit.backbone import Convolutions, SwinConfig
+from swinkit.backbone import Convolutions, SwinConfig, Tokens
 from swinkit.models import Model
 from swinkit.tasks import TASKS, Classify, Segment, Several
 from swinkit.types import Batch, Record, Sample
@@ -35,12 +35,16 @@ def smallest(name: str, rank: int, **changes: Any) -> tuple[Any, Batch, Model]:
     """The task's own example and a model with two shifted stages for it."""
     task, batch = example(name, rank)
     settings: dict[str, Any] = dict(
-        stem=Convolutions(size=(2,) * rank, channels=batch.grid.shape[1]),
+        stem=Convolutions(size=(2,) * rank, channels=batch.grid.shape[1])
+        if batch.grid.is_floating_point()
+        else Tokens(vocabulary=int(batch.grid.max()) + 2),
         width=16,
         depths=(2, 2),
         heads=(2, 4),
         window=((4,) * rank,),
     )
+    if not batch.grid.is_floating_point():
+        settings["merge"] = ((1,),) * 2
     torch.manual_seed(0)
     return task, batch, Model(SwinConfig(**settings | changes), task.head)
 

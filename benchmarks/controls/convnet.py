@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from controls.depths import parameter_groups
 from controls.unet import double
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,5 +34,5 @@ class ConvNet(nn.Module):
         return self.classify(x.mean((2, 3)))
 
     def parameter_groups(self) -> list[tuple[str, int, bool]]:
-        """(name, depth, decays): no weight decay on norms and biases, as usual."""
-        return [(name, 0, parameter.ndim > 1) for name, parameter in self.named_parameters()]
+        """(name, depth, decays) for the optimiser."""
+        return parameter_groups(self, last="classify")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from controls.depths import parameter_groups
 from controls.unet import double
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,7 +16,7 @@ from swinkit.types import Levels
 
 class Pyramid(nn.Module):
     """Pairs of convolutions, each at half the size and twice the width of the last (Simonyan and Zisserman 2015); the
-    head sees the maps from stride 8 on.
+    head sees the maps from level `first` on, by default from stride 8.
 
     Takes [b c h w] of any size: the interface of a swinkit model, so that the same engine, data and task train it.
     """
@@ -27,13 +28,14 @@ class Pyramid(nn.Module):
         width: int = 32,
         levels: int = 6,
         channels: int = 3,
-        most: int = 512,
+        first: int = 3,
     ) -> None:
         super().__init__()
         widths = [channels, *(min(width << level, 512) for level in range(levels))]
         self.levels = nn.ModuleList(double(given, own) for given, own in pairwise(widths))
         strides = tuple((1 << level, 1 << level) for level in range(levels))
-        self.head = head(Levels(channels=tuple(widths[4:]), strides=strides[3:]))
+        self.first = first
+        self.head = head(Levels(channels=tuple(widths[first + 1 :]), strides=strides[first:]))
         for module in self.levels.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -51,8 +53,8 @@ class Pyramid(nn.Module):
             mask = mask if mask is None or index == 0 else F.max_pool2d(mask, 2)
             maps.append(x)
             masks += [] if mask is None else [mask[:, 0] > 0]
-        return self.head(maps[3:], masks[3:] or None, tuple(grid.shape[2:]))
+        return self.head(maps[self.first :], masks[self.first :] or None, tuple(grid.shape[2:]))
 
     def parameter_groups(self) -> list[tuple[str, int, bool]]:
-        """(name, depth, decays): no weight decay on norms and biases, as usual."""
-        return [(name, 0, parameter.ndim > 1) for name, parameter in self.named_parameters()]
+        """(name, depth, decays) for the optimiser."""
+        return parameter_groups(self, last="head")

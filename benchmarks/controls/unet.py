@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from controls.depths import parameter_groups
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -50,5 +51,5 @@ class UNet(nn.Module):
         return {"logits": self.classify(x)[..., :height, :width]}
 
     def parameter_groups(self) -> list[tuple[str, int, bool]]:
-        """(name, depth, decays): no weight decay on norms and biases, as usual."""
-        return [(name, 0, parameter.ndim > 1) for name, parameter in self.named_parameters()]
+        """(name, depth, decays) for the optimiser."""
+        return parameter_groups(self, last="classify")

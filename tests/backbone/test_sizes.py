@@ -43,7 +43,8 @@ def test_parameters_and_multiply_adds(name):
         assert parameters == PUBLISHED[name][0]
         assert abs(operations / 1e9 / PUBLISHED[name][1] - 1) < 0.005
     else:
-        assert name.startswith(("swin_nano", "swin_micro", "swin_v2_l_w12")), "published sizes belong in PUBLISHED"
+        ours = ("swin_nano", "swin_micro", "swin_v2_l_w12")
+        assert name.startswith((*ours, "swin_unetr")), "published sizes belong in PUBLISHED; tests/heads has Swin UNETR"
 
 
 def test_aliases_are_timms_and_the_hubs_names():

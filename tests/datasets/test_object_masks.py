@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from faster_coco_eval.core import mask as library
-from tiny_boxes import SIZE, changed, coco
+from tiny_boxes import SIZE, changed, coco, document
 
 from swinkit.datasets import Coco
 from swinkit.datasets.object_masks import drawn
 from swinkit.files import DataError
-
-EDGES = (1.0, 2.0, 5.0, 4.0)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -21,7 +21,7 @@ def test_compressed_runs_are_read_as_the_library_writes_them(seed):
     mask = np.repeat(rng.random((size[0], -(-size[1] // 7))) < rng.random(), 7, axis=1)[:, : size[1]]
     packed = library.encode(np.asfortranarray(mask.astype(np.uint8)))
     counts = packed["counts"].decode() if isinstance(packed["counts"], bytes) else packed["counts"]
-    np.testing.assert_array_equal(drawn({"size": list(size), "counts": counts}, EDGES, size), mask)
+    np.testing.assert_array_equal(drawn({"size": list(size), "counts": counts}, size), mask)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,7 @@ def test_compressed_runs_are_read_as_the_library_writes_them(seed):
         ({"size": [6, 8], "counts": "o"}, "end early"),
         ({"size": [6, 8], "counts": "oooooooooooooooooooo1"}, "a letter that COCO does not use"),
         ({"size": [6, 8]}, "whole numbers"),
+        (None, "wanted polygons or run lengths"),
         ([], "wanted polygons or run lengths"),
         ("x", "wanted polygons or run lengths"),
         ([[1, 2, 3, 4]], "at least three x and y"),
@@ -45,12 +46,30 @@ def test_compressed_runs_are_read_as_the_library_writes_them(seed):
 )
 def test_what_is_no_shape_is_said(shape, says):
     with pytest.raises(ValueError, match=says):
-        drawn(shape, EDGES, (6, 8))
+        drawn(shape, (6, 8))
 
 
-def test_a_thing_without_a_shape_fills_its_box_and_polygons_may_reach_far_outside():
-    assert drawn(None, EDGES, (6, 8))[2:4, 1:5].all() and drawn(None, EDGES, (6, 8)).sum() <= 15
-    assert drawn([[-1e9, -1e9, 1e9, -1e9, 1e9, 1e9, -1e9, 1e9]], EDGES, (6, 8)).all()
+def test_polygons_are_drawn_as_cocos_tools_draw_them():
+    assert drawn([[4, 2, 10, 2, 10, 8, 4, 8]], (12, 12)).nonzero()[0].tolist() == [
+        y for y in range(2, 8) for _ in "6 wide"
+    ]
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        polygons = [rng.uniform(0, 30, 2 * int(rng.integers(3, 9))).tolist() for _ in range(int(rng.integers(1, 4)))]
+        wanted = library.decode(library.merge(library.frPyObjects(polygons, 30, 40)))
+        np.testing.assert_array_equal(drawn(polygons, (30, 40)), wanted)
+        shares = [(np.array(polygon).reshape(-1, 2) / [40, 30]).ravel().tolist() for polygon in polygons]
+        assert np.logical_xor(drawn(shares, (30, 40), relative=True), wanted).sum() <= 2, "but for the last digit"
+
+
+def test_polygons_may_reach_far_outside():
+    assert drawn([[-1e9, -1e9, 1e9, -1e9, 1e9, 1e9, -1e9, 1e9]], (6, 8)).all()
+
+
+def box_of(row: dict[str, Any], *, cut: int = 0) -> list[list[float]]:
+    """A polygon like the box, or without a corner of it."""
+    x, y, wide, high = row["bbox"]
+    return [[x, y, x + wide, y, x + wide, y + high - cut, x + wide - cut, y + high, x, y + high]]
 
 
 def test_masks_come_from_polygons_and_run_lengths_where_they_are_asked_for(tmp_path):
@@ -66,10 +85,39 @@ def test_masks_come_from_polygons_and_run_lengths_where_they_are_asked_for(tmp_p
             content["annotations"][index].update(segmentation=shape, bbox=[4, 2, 6, 6])
 
     changed(root / "train.json", shapes)
+    changed(root / "train.json", lambda c: [a.setdefault("segmentation", box_of(a)) for a in c["annotations"]])
     target = Coco(path=str(tmp_path), masks=True).open("train")[0].target
     assert target.masks.shape == (2, *SIZE) and target.masks[1].numpy().tolist() == mask.tolist()
-    assert np.logical_xor(target.masks[0].numpy(), mask).sum() <= 13  # OpenCV draws the outline as well
+    assert target.masks[0].numpy().tolist() == mask.tolist()
     changed(root / "train.json", lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3]]))
-    assert len(Coco(path=str(tmp_path)).open("train")[0].target) == 2, "masks that nobody asked for are not looked at"
+    assert len(Coco(path=str(tmp_path), masks=False).open("train")[0].target) == 2, (
+        "masks that nobody asked for are not looked at"
+    )
     with pytest.raises(DataError, match=r"annotations\[0\].segmentation: a polygon is a list of at least three"):
-        Coco(path=str(tmp_path), masks=True).open("train")[0]
+        Coco(path=str(tmp_path)).open("train")
+    changed(root / "train.json", lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3, 4, 5, "x"]]))
+    with pytest.raises(DataError, match=r"annotations\[0\].segmentation: a polygon is a list of at least three"):
+        Coco(path=str(tmp_path)).open("train")[0]
+
+
+def test_things_come_with_masks_where_all_have_a_shape_that_says_more_than_their_box(tmp_path):
+    root, layout = coco(tmp_path), Coco(path=str(tmp_path))
+    assert layout.resolved().masks is False
+
+    def give(cut: int) -> None:
+        changed(root / "train.json", lambda c: [a.update(segmentation=box_of(a, cut=cut)) for a in c["annotations"]])
+
+    give(0)
+    assert layout.resolved().masks is False, "tools that know boxes alone write them twice"
+    give(3)
+    assert layout.resolved().masks is True and layout.open("train")[0].target.masks is not None
+    assert Coco(path=str(tmp_path), masks=False).open("train")[0].target.masks is None
+    changed(root / "train.json", lambda c: c["annotations"][3].update(segmentation=[]))
+    assert layout.resolved().masks is False
+    with pytest.raises(DataError, match="has a box but no shape, and masks are asked for") as caught:
+        Coco(path=str(tmp_path), masks=True).open("train")
+    assert caught.value.field == "annotations[3].segmentation" and caught.value.path == root / "train.json"
+    assert len(Coco(path=str(tmp_path), masks=True).open("train", strict=False)) == 11
+    changed(root / "train.json", lambda c: c["annotations"][3].update(iscrowd=1))
+    assert layout.resolved().masks is True, "a crowd may be without"
+    assert layout.open("train")[1].target.masks[1].sum() == np.prod(document(12)["annotations"][3]["bbox"][2:])

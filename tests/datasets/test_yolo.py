@@ -57,11 +57,22 @@ def test_a_table_may_tell_where_folders_lie_wherever_they_lay_when_it_was_writte
 
 
 def test_polygons_give_boxes_and_masks(root):
-    (root / "train" / "labels" / "s0.txt").write_text("1 0.25 0.25 0.5 0.25 0.5 0.75 0.25 0.75\n0 0.5 0.5 0.2 0.25\n")
-    target = Yolo(path=str(root), masks=True).open("train")[0].target
-    torch.testing.assert_close(target.boxes, torch.tensor([[10.0, 8, 20, 24], [16, 12, 24, 20]]))
-    assert [abs(int(mask.sum()) - size) <= 40 for mask, size in zip(target.masks, (160, 64), strict=True)] == [True] * 2
+    diamond, half = "0.25 0.5 0.5 0.25 0.75 0.5 0.5 0.75", "0.25 0.25 0.5 0.25 0.5 0.75 0.25 0.75"
+    for index in range(12):
+        (root / "train" / "labels" / f"s{index}.txt").write_text(f"1 {half}\n0 {diamond}\n")
+    assert Yolo(path=str(root)).resolved().masks is True
+    target = Yolo(path=str(root)).open("train")[0].target
+    torch.testing.assert_close(target.boxes, torch.tensor([[10.0, 8, 20, 24], [10, 8, 30, 24]]))
+    assert target.masks[0].nonzero().aminmax(dim=0).max.tolist() == [23, 19] and target.masks[0].sum() == 160
+    assert 140 <= target.masks[1].sum() <= 180, "half of its box"
+    assert Yolo(path=str(root), masks=False).open("train")[0].target.masks is None
+
+
+def test_a_box_among_polygons_is_no_mask(root):
+    (root / "train" / "labels" / "s0.txt").write_text("1 0.25 0.25 0.5 0.25 0.5 0.75 0.25 0.7\n0 0.5 0.5 0.2 0.25\n")
     assert Yolo(path=str(root)).open("train")[0].target.masks is None
+    with pytest.raises(DataError, match=r"s0.txt: line 2: the thing has a box but no shape"):
+        Yolo(path=str(root), masks=True).open("train")
 
 
 def test_pictures_without_a_file_or_lines_are_samples(root):

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass, replace
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 from tiny_runs import mask_folder
@@ -136,9 +137,10 @@ def test_class_indices_take_a_byte():
     assert 4 * 32 * 32 < kept.taken < 4 * 32 * 32 + 512
 
 
-def test_a_target_that_is_no_tensor_is_not_kept():
+@pytest.mark.parametrize("change", [{"target": "a word"}, {"target": {"a": 3}}, {"matrix": np.eye(3)}])
+def test_what_is_not_of_tensors_or_a_view_is_not_kept(change):
     kept = Decoded(1, 1 << 20)
-    kept.put(0, Sample(id="x", grid=torch.zeros(1, 2), target={"boxes": torch.zeros(1, 4)}))
+    kept.put(0, Sample(**{"id": "x", "grid": torch.zeros(1, 2), **change}))
     assert kept.get(0) is None and kept.taken == 0
 
 

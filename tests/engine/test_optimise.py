@@ -10,8 +10,8 @@ from toy_training import Toy
 
 from swinkit.engine.optimise import (
     Scale,
-    adamw,
     averaged,
+    make_optimiser,
     optimiser_tensors,
     restore_optimiser,
     set_rate,
@@ -22,7 +22,7 @@ from swinkit.engine.training import Training
 
 def test_groups_follow_depth_and_decay():
     model = Toy()
-    optimiser = adamw(model, Training(steps=1, rate=1.0, weight_decay=0.3, layer_decay=0.5))
+    optimiser = make_optimiser(model, Training(steps=1, rate=1.0, weight_decay=0.3, layer_decay=0.5))
     set_rate(optimiser, 2.0)
     found = {id(p): (group["lr"], group["weight_decay"]) for group in optimiser.param_groups for p in group["params"]}
     for name, depth, decays in model.parameter_groups():
@@ -32,16 +32,16 @@ def test_groups_follow_depth_and_decay():
 def test_frozen_parameters_are_left_out_and_forgotten_ones_are_an_error():
     model = Toy()
     model.stem.requires_grad_(False)
-    parameters = [p for group in adamw(model, Training(steps=1)).param_groups for p in group["params"]]
+    parameters = [p for group in make_optimiser(model, Training(steps=1)).param_groups for p in group["params"]]
     assert not any(p is q for p in parameters for q in model.stem.parameters())
     model.parameter_groups = lambda: Toy.parameter_groups(model)[1:]
     with pytest.raises(ValueError, match="every parameter once"):
-        adamw(model, Training(steps=1))
+        make_optimiser(model, Training(steps=1))
 
 
 def test_the_optimiser_survives_as_tensors():
     model = Toy(dropout=0)
-    optimiser = adamw(model, Training(steps=1))
+    optimiser = make_optimiser(model, Training(steps=1))
     grid = torch.randn(2, 3, 8, 8)
 
     def step(module, chosen) -> None:
@@ -53,7 +53,7 @@ def test_the_optimiser_survives_as_tensors():
     tensors = optimiser_tensors(model, optimiser)
     assert "unused.weight.step" not in tensors and "head.weight.exp_avg" in tensors
     other = copy.deepcopy(model)
-    again = adamw(other, Training(steps=1))
+    again = make_optimiser(other, Training(steps=1))
     restore_optimiser(other, again, tensors)
     step(model, optimiser)
     step(other, again)
@@ -70,12 +70,12 @@ def test_the_optimiser_survives_as_tensors():
 )
 def test_tensors_that_do_not_fit_change_nothing(edit):
     model = Toy()
-    optimiser = adamw(model, Training(steps=1))
+    optimiser = make_optimiser(model, Training(steps=1))
     model(torch.randn(1, 3, 8, 8)).mean().backward()
     optimiser.step()
     tensors = dict(optimiser_tensors(model, optimiser))
     edit(tensors)
-    fresh = adamw(model, Training(steps=1))
+    fresh = make_optimiser(model, Training(steps=1))
     with pytest.raises(ValueError, match=r"head\.bias|none"):
         restore_optimiser(model, fresh, tensors)
     assert not fresh.state

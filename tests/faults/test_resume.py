@@ -50,6 +50,7 @@ CASES = {
     "accumulated": {"micro_batch": 3, "clip": 0.1},
     "bf16": {"precision": "bf16", "ema": None},
     "fp16": {"precision": "fp16", "schedule": "poly"},
+    "muon": {"optimiser": "muon"},
 }
 
 
@@ -113,6 +114,7 @@ OTHER = {
     "rate": Setting({"steps": 2, "rate": 1e-4}),
     "batch": Setting({"steps": 2, "batch": 4}),
     "seed": Setting({"steps": 2, "seed": 1}),
+    "optimiser": Setting({"steps": 2, "optimiser": "muon"}),
     "steps": Setting({"steps": 3}),
     "processes": Setting({"steps": 2, "processes": 2}),
     "ema": Setting({"steps": 2, "ema": None}),

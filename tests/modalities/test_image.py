@@ -12,8 +12,8 @@ from swinkit.files import ConfigError, DataError
 from swinkit.files.masks import IGNORE, IdTable, MaskFile
 from swinkit.modalities import MODALITIES, Image
 from swinkit.modalities.image import picture_of
-from swinkit.modalities.image.warp import warp
 from swinkit.ops import affine
+from swinkit.ops.warp import warp
 from swinkit.types import LabelMap, Record, Sample
 
 RNG = np.random.default_rng(0)

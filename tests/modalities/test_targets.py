@@ -59,6 +59,22 @@ def test_boxes_enclose_what_is_left_of_their_masks(scene, seed):
     assert (found.boxes >= 0).all() and (found.boxes <= 48).all()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_masks_move_with_the_picture(scene, seed):
+    """Mirrored, zoomed, turned and sheared, a thing is where its pixels are: but for its edge, they are the same."""
+    picture, target = scene
+    masks = target.masks[1:]
+    picture = np.where(masks.any(0).numpy()[..., None], np.uint8(255), picture)
+    plain = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "mean": (0.0,), "std": (1.0,)}
+    image = Image(size=(48, 56), zoom=(0.7, 1.6), flip=0.5, flip_vertical=0.5, rotate=30.0, shear=5.0, **plain)
+    record = Record(id="a", source=picture, target=things(masks))
+    view = image.augment(image.read(record), np.random.default_rng(seed))
+    seen = view.grid[0] > 127
+    edge = (view.grid[0] > 0) & (view.grid[0] < 255)
+    drawn = view.target.masks.any(0)
+    assert drawn.any() and not ((seen != drawn) & ~edge).any()
+
+
 def test_what_leaves_the_view_is_gone_and_what_is_hardly_left_is_neither_right_nor_wrong():
     masks = torch.zeros(3, 10, 100, dtype=torch.bool)
     masks[0, :, 0:20], masks[1, :, 38:58], masks[2, :, 60:80] = True, True, True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from swinkit.ops.assignment import aligned, near
+from swinkit.ops.assignment import aligned, leading, near
 
 CELLS = torch.tensor([[2.0, 2], [6, 2], [2, 6], [6, 6]])
 """Centres of a 2x2 grid of cells that are 4 px wide."""
@@ -58,3 +58,13 @@ def test_scores_and_overlaps_near_nothing_do_not_underflow():
     boxes = around(CELLS, 1e-3)
     found = aligned(logits, boxes, near(CELLS, wanted, 4.0), wanted, torch.tensor([0]), top=1)
     assert found.thing.tolist() == [-1, -1, 0, -1] and found.quality.isfinite().all()
+
+
+def test_the_best_cell_of_every_thing_comes_before_anyones_second():
+    thing = torch.tensor([0, 1, -1, 0, 1, 1, 2, 0])
+    quality = torch.tensor([0.9, 0.2, 0.0, 0.8, 0.3, 0.1, 0.05, 0.7])
+    assert leading(thing, quality, 99).tolist() == [0, 1, 3, 4, 5, 6, 7], "all that learn"
+    assert leading(thing, quality, 3).tolist() == [0, 4, 6]
+    assert leading(thing, quality, 5).tolist() == [0, 4, 6, 3, 1]
+    assert leading(thing, quality, 2).tolist() == [0, 4], "of more things than cells, those that are found best"
+    assert leading(torch.full((4,), -1), torch.zeros(4), 2).tolist() == []

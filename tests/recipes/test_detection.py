@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny_boxes import CLASSES, coco, document, scene, voc, yolo
-from tiny_runs import TINY
+from tiny_runs import TINY, digest
 
 import swinkit as sk
+from swinkit.cli.main import main
 from swinkit.recipes.completion import complete
 from swinkit.recipes.plain import to_plain
 from swinkit.recipes.predicting import predict_files
@@ -82,6 +83,23 @@ def test_answers_are_written_as_coco_reads_them_and_score_what_the_run_scored(ru
     assert all((tmp_path / "out" / entry["overlay"]).is_file() for entry in done.predictions)
     found = run.predict(scene(14)[0])
     assert found.draw().dtype == np.uint8 and found.to_json()["size"] == [32, 40]
+
+
+def test_a_trained_run_is_asked_in_another_way(run, tmp_path, capsys):
+    before = digest(run.dir)
+    found = sk.evaluate(run, split="val", changes={"task.flip": True, "task.window": [16, 24]})
+    assert set(found.figures) == {"map", "map50", "map75", "recall"} and digest(run.dir) == before
+    file = next(Path(run.recipe.data.path).glob("images/*.png"))
+    words = ["predict", str(run.dir), str(file), "--out", str(tmp_path / "out")]
+    assert main([*words, "--set", "task.window=[16,24]", "--set", "task.threshold=0"]) == 0
+    (entry,) = json.loads((tmp_path / "out" / "predictions.json").read_text())["predictions"]
+    assert len(entry["objects"]) > run.recipe.task.most, "of several windows, each thing that may be one"
+    assert main([*words, "--set", "task.channels=8"]) == 2
+    assert "task.channels: is no setting that a trained run takes" in capsys.readouterr().err
+
+
+def test_the_largest_thing_is_known(tmp_path):
+    assert sk.recipes.detect(coco(tmp_path)).task.largest == (12, 40)
 
 
 def test_the_threshold_chosen_on_validation_is_what_predictions_use(run, tmp_path):

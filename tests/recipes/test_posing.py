@@ -69,7 +69,7 @@ def test_it_trains_evaluates_predicts_and_writes(data, tmp_path):
     done = predict_files(open_run(tmp_path / "run"), [str(data / "images")], tmp_path / "out")
     assert len(done.predictions) == 7 and not done.problems
     document = json.loads((tmp_path / "out" / "predictions-coco.json").read_text())
-    assert document["categories"] == [{"id": 1, "name": "thing", "keypoints": NAMES, "skeleton": [[1, 2], [1, 3]]}]
+    assert document["categories"] == [{"id": 1, "name": "dots", "keypoints": NAMES, "skeleton": [[1, 2], [1, 3]]}]
     assert len(document["annotations"]) == 7 and len(document["annotations"][0]["keypoints"]) == 9
     rows = list(csv.DictReader((tmp_path / "out" / "keypoints.csv").open()))
     assert len(rows) == 21 and [row["point"] for row in rows[:3]] == NAMES

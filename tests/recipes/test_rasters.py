@@ -112,3 +112,13 @@ def test_without_rasterio_it_says_what_to_install(picture, tmp_path, monkeypatch
     monkeypatch.setitem(__import__("sys").modules, "rasterio", None)
     with pytest.raises(MissingExtra, match=r"pip install 'swinkit\[raster\]'"):
         predict_raster(predictor(), picture, tmp_path / "out.tif", tmp_path / "out.png")
+
+
+def test_a_raster_that_the_run_cannot_do_stops_none_of_the_others(picture, tmp_path, monkeypatch):
+    small = tmp_path / "small.png"
+    Image.fromarray(scene(8)[0]).save(small)
+    monkeypatch.setattr(files, "MAX_PIXELS", 150 * 131 - 1)
+    done = predict_files(predictor(flip=True), [str(picture), str(small)], tmp_path / "out")
+    assert [entry["id"] for entry in done.predictions] == ["small"]
+    (problem,) = done.problems
+    assert problem.path == picture and "task.flip: needs the whole picture" in str(problem)

@@ -6,12 +6,19 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import swinkit as sk
 from swinkit.files import ConfigError
+from swinkit.models import prepared
+from swinkit.recipes.completion import complete
+from swinkit.recipes.evaluation import evaluate as measure
+from swinkit.recipes.parts import make_model
 from swinkit.recipes.plain import read, to_plain
 from swinkit.recipes.predicting import predict_files
+from swinkit.recipes.predictor import Predictor, load_run
+from swinkit.recipes.starting import start_from
 
 TINY = {
     "data.counts": [16, 4, 4],
@@ -82,3 +89,96 @@ def test_what_does_not_fit_is_named(tmp_path):
         sk.recipes.several("digit_scenes", tasks={"number": {"kind": "classify"}})
     with pytest.raises(ConfigError, match=r"task.tasks.segment: dyce: no such setting|task.tasks.segment.dyce"):
         sk.recipes.several("digit_scenes", tasks={"segment": {"dyce": 1.0}})
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    """A run of one task, to add others to."""
+    narrow = {"task.channels": 16, "task.depth": 1, "task.levels": 2}
+    recipe = sk.recipes.detect("digit_scenes", changes=TINY | narrow)
+    return sk.train(recipe, tmp_path_factory.mktemp("runs") / "detect", quiet=True, report=False)
+
+
+def added(detector, **changes):
+    """The detector with a head for masks beside, as a recipe; names and widths are the run's own."""
+    tasks = {"segment": {"channels": 16}}
+    every = {name: value for name, value in TINY.items() if not name.startswith("model.")} | changes
+    return sk.recipes.several("digit_scenes", tasks=tasks, changes={**every, "model.weights": str(detector.dir)})
+
+
+def answers(model, recipe, picture):
+    """What the recipe's tasks say of a picture, as plain values."""
+    return Predictor(recipe, prepared(model.eval()), torch.device("cpu"))(picture).prediction
+
+
+def test_a_head_is_added_to_a_trained_model(detector):
+    recipe = added(detector)
+    assert list(recipe.task.tasks) == ["detect", "segment"] and recipe.task.kept == ()
+    assert recipe.task.tasks["detect"] == detector.recipe.task and recipe.model.changes == detector.recipe.model.changes
+    model = make_model(recipe)
+    report = start_from(model, recipe)
+    assert report is not None and {name.split(".")[2] for name in report.missing if ".heads." in name} == {"segment"}
+    picture = recipe.data.open("test")[0].source
+    before = detector.predict(picture).prediction
+    assert len(before) and answers(model, recipe, picture).answers["detect"].to_json() == {
+        **before.to_json(),
+        "id": "array",
+    }
+
+
+@pytest.mark.parametrize("freeze", [None, 2])
+def test_training_reaches_only_what_was_asked_for(detector, tmp_path, freeze):
+    recipe = added(detector, **{"task.kept": ["detect"], "training.freeze": freeze})
+    start = make_model(recipe)
+    start_from(start, recipe)
+    run = sk.train(recipe, tmp_path / "run", quiet=True, report=False)
+    trained = load_run(run.dir)[1].state_dict()
+    same = {name for name, value in start.state_dict().items() if value.equal(trained[name])}
+    assert {name for name in trained if name.startswith("head.heads.detect.")} <= same
+    assert not {name for name in same if name.startswith("head.heads.segment.") and name.endswith("weight")}
+    assert not any(name.startswith("head.log_variances.detect") for name in trained)
+    backbone = {name for name in trained if not name.startswith("head.")}
+    assert backbone <= same if freeze else not {name for name in backbone & same if name.endswith("qkv.weight")}
+    picture = recipe.data.open("test")[1].source
+    found = run.predict(picture).prediction.answers["detect"].to_json()
+    assert (found == {**detector.predict(picture).prediction.to_json(), "id": found["id"]}) is bool(freeze)
+    assert {"detect_map", "segment_miou"} <= set(measure(run.predictor, "test").figures), "what is kept is measured too"
+
+
+def test_what_the_data_does_not_teach_is_kept_and_heads_come_back_out(detector, tmp_path):
+    rng = np.random.default_rng(0)
+    for index in range(4):
+        for part, high in (("images", (32, 32, 3)), ("labels", (32, 32))):
+            (tmp_path / "data" / "segment" / part).mkdir(parents=True, exist_ok=True)
+            values = rng.integers(0, 2 if part == "labels" else 255, high).astype(np.uint8)
+            Image.fromarray(values).save(tmp_path / "data" / "segment" / part / f"{index}.png")
+    said: list[str] = []
+    every = {name: value for name, value in TINY.items() if not name.startswith(("model.", "data."))}
+    recipe = sk.recipes.several(
+        tmp_path / "data",
+        tasks={"segment": {"channels": 16}},
+        changes={**every, "model.weights": str(detector.dir)},
+        say=said.append,
+    )
+    assert recipe.task.kept == ("detect",) and list(recipe.data.layouts) == ["segment"]
+    assert "kept as they are: detect" in said and complete(to_plain(recipe)) == recipe
+    run = sk.train(recipe, tmp_path / "run", quiet=True, report=False)
+    again = sk.recipes.detect(
+        "digit_scenes",
+        changes=TINY | {"model.weights": str(run.dir), "task.channels": 16, "task.depth": 1, "task.levels": 2},
+    )
+    model = make_model(again)
+    assert not [name for name in start_from(model, again).missing if name.startswith("head.")]
+    head = load_run(detector.dir)[1].head.state_dict()
+    assert all(value.equal(head[name]) for name, value in model.head.state_dict().items())
+
+
+def test_what_cannot_be_started_from_is_named(detector, tmp_path):
+    with pytest.raises(ConfigError, match="kept: detect, segment leaves no task|teaches none of the tasks"):
+        added(detector, **{"task.kept": ["detect", "segment"]})
+    with pytest.raises(ConfigError, match="kept: 'pose' is none of the tasks"):
+        added(detector, **{"task.kept": ["pose"]})
+    with pytest.raises(ConfigError, match="is a folder without a run"):
+        sk.recipes.detect("digit_scenes", changes=TINY | {"model.weights": str(tmp_path)})
+    with pytest.raises(ConfigError, match="there is no such file or run"):
+        sk.recipes.detect("digit_scenes", changes=TINY | {"model.weights": str(tmp_path / "none")})

@@ -38,7 +38,7 @@ def rows(run):
 
 def test_a_run_folder_holds_everything_and_nothing_else():
     run = trained()
-    assert {path.name for path in run.iterdir()} == set(PARTS)
+    assert {path.name for path in run.iterdir()} == set(PARTS) - {"tokenizer.json"}  # that texts alone leave
     assert read(run / "recipe.json") == Run.at(run).recipe
     assert [row["step"] for row in rows(run)] == ["1", "2", "3", "3", "4", "5", "6", "6"]
     assert all(float(row["loss"]) > 0 for row in rows(run) if row["loss"])

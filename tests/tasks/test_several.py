@@ -120,6 +120,9 @@ def test_figures_are_each_tasks_and_their_mean():
         ({"tasks": {"a b": None}}, "is no name"),
         ({"weights": {"map": 1.0}}, "not one factor for each of map, kind"),
         ({"weights": {"map": 1.0, "kind": -1.0}}, "0 or more"),
+        ({"kept": ("mop",)}, "kept: 'mop' is none of the tasks map, kind"),
+        ({"kept": ("map", "kind")}, "leaves no task to learn"),
+        ({"kept": ("map",), "weights": {"map": 1.0}}, "not one factor for each of kind"),
     ],
 )
 def test_wrong_settings_are_named(wrong, message):

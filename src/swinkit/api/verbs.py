@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,11 +12,12 @@ from swinkit import models, weights
 from swinkit.files import ConfigError
 from swinkit.models import Model
 from swinkit.recipes.evaluation import Evaluation
+from swinkit.recipes.evaluation import evaluate as measure
 from swinkit.recipes.folder import RunFolder
 from swinkit.recipes.layouts import other_layout
 from swinkit.recipes.plain import kind_name
 from swinkit.recipes.predicting import find_inputs
-from swinkit.recipes.predictor import Predictor, Result, load_run
+from swinkit.recipes.predictor import Predictor, Result, load_run, open_run
 from swinkit.recipes.runs import Run
 from swinkit.recipes.training import train
 from swinkit.weights import convert
@@ -74,18 +75,24 @@ def evaluate(
     data: Path | str | None = None,
     *,
     split: str = "test",
+    changes: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """The figures of a run on a split; those of its own data are kept in its report.
+    """The figures of a run on a split; those of its own data, asked as it was trained, are kept in its report.
 
     Args:
         data: another folder with the same classes; None: the run's own data.
+        changes: settings that change predictions alone, say `{"task.flip": True}`.
 
     Raises:
         ConfigError, DataError, CheckpointError: one sentence that names the value or the file.
     """
     run = _run(run)
     layout = None if data is None else other_layout(run.recipe.data, data, kind_name("task", run.recipe.task))
+    if changes:
+        return measure(
+            open_run(run.dir, task=run.recipe.task, changes=changes), split, layout=layout, progress=progress
+        )
     return run.evaluate(split, layout=layout, progress=progress)
 
 

@@ -16,12 +16,12 @@ from torch import Tensor
 from swinkit.audit.findings import Audit, Level, Problem, SplitSummary
 from swinkit.files import DataError
 from swinkit.files.masks import IGNORE
-from swinkit.files.pictures import kind
+from swinkit.files.pictures import PICTURE_SUFFIXES, kind
 from swinkit.types import Dataset, Modality, Objects, Record, Sample
 
 THREADS = 4  # decoding leaves Python's lock
 DARK = 32
-_NONE = {"labelled cells": "no pixel", "samples": "no sample", "things": "no box"}
+_NONE = {"labelled cells": "no pixel", "samples": "no sample", "things": "no box", "words": "no word"}
 
 
 _Found = tuple[Level, str | None, str, str]
@@ -123,13 +123,16 @@ def _counted(target: Any) -> tuple[np.ndarray, int, str]:
         return np.zeros(0, np.int64), 0, ""
     if target.ndim == 0:
         return np.bincount(target.numpy().ravel()), 0, "samples"
+    if target.ndim == 1:
+        return np.bincount(target.numpy()[target.numpy() >= 0]), 0, "words"
     counts = np.bincount(target.numpy().ravel(), minlength=IGNORE + 1)
     ignored, counts[IGNORE] = int(counts[IGNORE]), 0
     return counts, ignored, "labelled cells"
 
 
 def _remarks(record: Record, sample: Sample, file: str) -> list[_Found]:
-    if not isinstance(record.source, Path):
+    path = record.source
+    if not isinstance(path, Path) or sample.text or path.suffix.lower() not in PICTURE_SUFFIXES:
         return []
     mode, several = kind(record.source)
     remarks: list[_Found] = []

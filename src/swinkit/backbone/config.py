@@ -11,6 +11,7 @@ from swinkit.types import Window
 
 Version = Literal["v1", "v2"]
 Mixing = Literal["shifted", "cross_block"]
+Features = Literal["blocks", "merging"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +41,28 @@ class Convolutions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """Stem: a table of token vectors, for grids of token ids."""
+    """Stem: a table of token vectors, for grids of token ids.
+
+    With several `channels` a cell holds as many ids (a word and parts of it, say), whose vectors are added as fastText
+    does (Bojanowski et al. 2017); there 0 is no id.
+    """
 
     vocabulary: int
+    channels: int = 1
+    std: float = 0.02
+    """Deviation of fresh vectors: the larger, the slower they change."""
+    dropout: float = 0.0
+    """Training: this share of the numbers of every normalised token is zeroed."""
     kind: Literal["tokens"] = "tokens"
+
+    def __post_init__(self) -> None:
+        if self.vocabulary < 1 or self.channels < 1 or self.std <= 0 or not 0 <= self.dropout < 1:
+            raise ValueError(f"{self}: give positive numbers, and a dropout of 0 to below 1")
 
     @property
     def size(self) -> Window:
         """One token a cell."""
         return (1,)
-
-    @property
-    def channels(self) -> int:
-        """Token ids come as one channel."""
-        return 1
 
 
 Stem = Patches | Convolutions | Tokens
@@ -79,6 +88,9 @@ class SwinConfig:
     merge: tuple[Window, ...] | None = None
     """Merging before each stage, a factor an axis (1 = keep); by default none before the first and 2 on every axis
     after."""
+    features: Features = "blocks"
+    """Where the features of a stage are taken: after its `blocks`, as published, or as they are after its `merging`,
+    normalised without weights (Swin UNETR)."""
     conditional_position: bool = False
     """Every block opens with a depthwise convolution (Chu et al. 2021), with which small models learn textures and
     places much sooner; published weights have none."""
@@ -158,6 +170,7 @@ class SwinConfig:
 _CHOICES = {
     "version": get_args(Version),
     "mixing": get_args(Mixing),
+    "features": get_args(Features),
     "small_map": get_args(SmallMap),
     "pad_tokens": get_args(PadTokens),
 }

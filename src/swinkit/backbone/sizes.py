@@ -49,6 +49,19 @@ def _small(rank: int, *, depths: tuple[int, ...], windows: tuple[int, ...], chan
     )
 
 
+def _unetr(width: int) -> SwinConfig:
+    """The encoder of Swin UNETR (Hatamizadeh et al. 2022): its last stage is a merging alone."""
+    stem = Patches(size=(2, 2, 2), channels=1, norm=False)
+    return SwinConfig(
+        stem=stem,
+        width=width,
+        depths=(2, 2, 2, 2, 0),
+        heads=(3, 6, 12, 24, 24),
+        window=((7, 7, 7),),
+        features="merging",
+    )
+
+
 def _timm(name: str, window: int | str, input: int | str, *tags: str) -> tuple[str, ...]:
     """timm's names with and without a tag, and the hub's."""
     plain = f"{name}_window{window}_{input}"
@@ -95,6 +108,9 @@ SIZES: dict[str, Size] = {
     "video_swin_b": Size(config=_video(_B), input=(32, 224, 224), classes=400, aliases=("swin3d_b",)),
     "video_swin_l": Size(config=_video(_L), input=(32, 224, 224), classes=400),
     "video_swin_l_384": Size(config=_video(_L, (8, 12, 12)), input=(32, 384, 384), classes=400),
+    "swin_unetr_f12": Size(config=_unetr(12), input=(96, 96, 96), classes=14),
+    "swin_unetr_f24": Size(config=_unetr(24), input=(96, 96, 96), classes=14),
+    "swin_unetr": Size(config=_unetr(48), input=(96, 96, 96), classes=14, aliases=("swin_unetr_f48",)),
 }  # fmt: skip
 
 ALIASES: dict[str, str] = {alias: name for name, size in SIZES.items() for alias in size.aliases}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -89,9 +90,21 @@ class Stage(nn.Module):
         self, x: Float[Tensor, "b cells c"], space: Window, valid: Bool[Tensor, " b *space"] | None = None
     ) -> tuple[Float[Tensor, "b cells2 c2"], Window, Bool[Tensor, " b *space2"] | None]:
         """Tokens in raster order, their space and which of them a sample has; tokens that a sample lacks are zero."""
-        if self.merging is not None:
-            x, space = self.merging(x, space)
-            valid = None if valid is None else any_in_patch(valid, self.merging.factor)
+        return self.mixed(*self.merged(x, space, valid))
+
+    def merged(
+        self, x: Float[Tensor, "b cells c"], space: Window, valid: Bool[Tensor, " b *space"] | None = None
+    ) -> tuple[Float[Tensor, "b cells2 c2"], Window, Bool[Tensor, " b *space2"] | None]:
+        """What enters the blocks."""
+        if self.merging is None:
+            return x, space, valid
+        x, space = self.merging(x, space)
+        return x, space, None if valid is None else any_in_patch(valid, self.merging.factor)
+
+    def mixed(
+        self, x: Float[Tensor, "b cells c"], space: Window, valid: Bool[Tensor, " b *space"] | None = None
+    ) -> tuple[Float[Tensor, "b cells c"], Window, Bool[Tensor, " b *space"] | None]:
+        """What leaves the blocks."""
         cells = None if valid is None else valid.flatten(1)
         plans = self.plans(space, x.device)
         if self.marker is not None:
@@ -126,7 +139,8 @@ class Swin(nn.Module):
         self.stages = nn.ModuleList(
             _stage(config, i, [rates.pop(0) for _ in range(config.depths[i])]) for i in range(outputs[-1] + 1)
         )
-        self.norms = nn.ModuleDict({str(i): LayerNorm(config.channels[i]) for i in outputs})
+        weights = config.features == "blocks"
+        self.norms = nn.ModuleDict({str(i): LayerNorm(config.channels[i], elementwise_affine=weights) for i in outputs})
         _initialise(self, RULES[config.version], config.init_std)
 
     def forward(
@@ -136,10 +150,16 @@ class Swin(nn.Module):
         features: list[Tensor] = []
         valids: list[Tensor] = []
         space, x = tuple(x.shape[1:-1]), x.flatten(1, -2)
-        for i, stage in enumerate(self.stages):
-            x, space, valid = stage(x, space, valid)
+        for i, stage in enumerate(cast("list[Stage]", self.stages)):
+            if self.config.features == "merging":
+                x, space, valid = stage.merged(x, space, valid)
+                told = x
+                x, space, valid = stage.mixed(x, space, valid)
+            else:
+                x, space, valid = stage(x, space, valid)
+                told = x
             if str(i) in self.norms:
-                y = self.norms[str(i)](x).unflatten(1, space).movedim(-1, 1)
+                y = self.norms[str(i)](told).unflatten(1, space).movedim(-1, 1)
                 features.append(y if valid is None else y * valid[:, None])
                 if valid is not None:
                     valids.append(valid)

@@ -24,7 +24,7 @@ class Options:
     """
 
     task: Annotated[Positional[str | None], shown("TASK")] = None
-    """what to learn: segment, classify, detect, pose"""
+    """what to learn: segment, classify, detect, pose, tag, reconstruct"""
     data: Annotated[Positional[str | None], shown("DATA")] = None
     """a folder, or the name of a built-in data set: digit_scenes, gaits"""
     model: Annotated[str | None, shown("NAME")] = None

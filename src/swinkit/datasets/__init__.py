@@ -12,8 +12,10 @@ from pathlib import Path
 
 from swinkit.datasets.class_folder import ClassFolder
 from swinkit.datasets.class_table import ClassTable
+from swinkit.datasets.clips import Clips
 from swinkit.datasets.coco import Coco
 from swinkit.datasets.coco_keypoints import CocoKeypoints
+from swinkit.datasets.conll import Conll
 from swinkit.datasets.digit_scenes import DigitScenes
 from swinkit.datasets.gaits import Gaits
 from swinkit.datasets.idx import Idx
@@ -22,22 +24,34 @@ from swinkit.datasets.mask_folder import MaskFolder
 from swinkit.datasets.packed import Packed, pack
 from swinkit.datasets.parquet import Parquet
 from swinkit.datasets.series_files import SeriesFiles
+from swinkit.datasets.sound_features import SoundFeatures
+from swinkit.datasets.sound_table import SoundTable
+from swinkit.datasets.spoken_digits import SpokenDigits
+from swinkit.datasets.text_table import TextTable
 from swinkit.datasets.voc import Voc
+from swinkit.datasets.volume_folder import VolumeFolder
 from swinkit.datasets.yolo import Yolo
 from swinkit.files import DataError
 
 LAYOUTS = {
+    "volume_folder": VolumeFolder,
     "mask_folder": MaskFolder,
     "packed": Packed,
     "digit_scenes": DigitScenes,
+    "spoken_digits": SpokenDigits,
     "coco": Coco,
     "coco_keypoints": CocoKeypoints,
+    "conll": Conll,
     "voc": Voc,
     "yolo": Yolo,
+    "clips": Clips,
     "idx": Idx,
     "parquet": Parquet,
     "gaits": Gaits,
     "series_files": SeriesFiles,
+    "text_table": TextTable,
+    "sound_table": SoundTable,
+    "sound_features": SoundFeatures,
     "class_table": ClassTable,
     "class_folder": ClassFolder,
     "interleaved": Interleaved,
@@ -66,8 +80,10 @@ __all__ = [
     "LAYOUTS",
     "ClassFolder",
     "ClassTable",
+    "Clips",
     "Coco",
     "CocoKeypoints",
+    "Conll",
     "DigitScenes",
     "Gaits",
     "Idx",
@@ -76,7 +92,12 @@ __all__ = [
     "Packed",
     "Parquet",
     "SeriesFiles",
+    "TextTable",
+    "SoundFeatures",
+    "SoundTable",
+    "SpokenDigits",
     "Voc",
+    "VolumeFolder",
     "Yolo",
     "pack",
     "recognise",

@@ -1,4 +1,4 @@
-"""Pictures in a folder a class, as ImageNet's: `train/cat/1.jpg`."""
+"""Files in a folder a class, as ImageNet's: `train/cat/1.jpg`, `train/bark/1.wav`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from swinkit.datasets.class_split import ClassSplit, Entry, Found, class_names, 
 from swinkit.datasets.splits import SPLITS, named
 from swinkit.files import ConfigError, DataError
 from swinkit.files.pictures import PICTURE_SUFFIXES
+from swinkit.files.sounds import SOUND_SUFFIXES
+
+SHOWN = PICTURE_SUFFIXES | SOUND_SUFFIXES
+SUFFIXES = SHOWN | {".txt"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassFolder:
-    """A folder with `<split>/<class>/` pictures at any depth, or `<class>/` where there are no splits."""
+    """A folder with `<split>/<class>/` pictures, sounds or .txt files at any depth, or `<class>/` where there are no
+    splits."""
 
     path: str
     classes: tuple[str, ...] = ()
@@ -24,7 +29,7 @@ class ClassFolder:
     holdout: float = 0.1
     """The share of train to validate on where there is no validation split."""
 
-    looks_for: ClassVar[str] = "<split>/<class>/ or <class>/ folders of pictures"
+    looks_for: ClassVar[str] = "<split>/<class>/ or <class>/ folders of pictures, sounds or texts"
     serves: ClassVar[tuple[str, ...]] = ("classify",)
 
     def __post_init__(self) -> None:
@@ -98,5 +103,7 @@ def folders(place: Path) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    files = (file for file in folder.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file())
-    return sorted(file for file in files if not file.name.startswith("."))
+    """Of a folder without pictures or sounds, its texts."""
+    files = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
+    shown = sorted(file for file in files if not file.name.startswith("."))
+    return [file for file in shown if file.suffix.lower() in SHOWN] or shown

@@ -98,7 +98,7 @@ def open_classes(
         refuse(problems, name)
     entries = [entry for entry in found.entries if entry.label in known]
     if not entries:
-        raise DataError(path, f"{source} holds no sample", field="split")
+        raise problems[0] if problems else DataError(path, f"{source} holds no sample", field="split")
     notes: list[str] = []
     if "val" not in find and name != "test":
         out, note = held_out(path, [entry.id for entry in entries], share)

@@ -12,8 +12,9 @@ from typing import ClassVar
 from swinkit.datasets.class_split import ClassSplit, Entry, Found, class_names, find_files, open_classes
 from swinkit.datasets.splits import SPLITS, canonical, named
 from swinkit.files import ConfigError, DataError, did_you_mean
-from swinkit.files.tables import table_text
 
+LARGEST = 256 << 20
+"""Bytes of a table."""
 Row = tuple[str, Entry | DataError]
 """(split or "", what the line says)."""
 
@@ -85,7 +86,15 @@ class ClassTable:
         }
 
     def _rows(self, table: Path) -> list[Row]:
-        reader = csv.DictReader(table_text(table).splitlines(), strict=True)
+        try:
+            if table.stat().st_size > LARGEST:
+                raise DataError(table, f"has more than {LARGEST >> 20} MiB")
+            text = table.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise DataError(table, f"cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise DataError(table, "is not UTF-8 text") from error
+        reader = csv.DictReader(text.splitlines(), strict=True)
         names = reader.fieldnames or []
         for column in (self.file, self.label):
             if names.count(column) != 1:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from swinkit.datasets.coco_file import read_coco
-from swinkit.datasets.object_split import Faulty, Found, ObjectSplit, object_classes, open_objects
+from swinkit.datasets.object_split import Faulty, Found, ObjectSplit, object_classes, open_objects, shaped
 from swinkit.datasets.splits import SPLITS, named
 from swinkit.files import ConfigError, DataError
 
@@ -30,8 +30,8 @@ class Coco:
     """Names of categories, in the order of the model's answers; empty: those of train, by their ids."""
     holdout: float = 0.1
     """The share of train to validate on where there is no validation split."""
-    masks: bool = False
-    """Things come with their masks."""
+    masks: bool | None = None
+    """Things come with their masks; None: where every thing of train has a shape that is more than its box."""
     faulty: Faulty = "refuse"
     """What becomes of a box that is empty, no box or outside of its picture: `drop` leaves it out and counts it."""
 
@@ -55,17 +55,19 @@ class Coco:
         return named(_files(Path(self.path)))
 
     def resolved(self, *, strict: bool = True) -> Coco:
-        """The same with its classes filled in."""
-        if self.classes:
+        """The same with its classes, and whether there are masks, filled in."""
+        if self.classes and self.masks is not None:
             return self
         finders = self._finders()
-        first = finders.get("train") or next(iter(finders.values()))
-        return replace(self, classes=object_classes(first(), self.path))
+        found = (finders.get("train") or next(iter(finders.values())))()
+        masks = shaped(found) if self.masks is None else self.masks
+        return replace(self, classes=self.classes or object_classes(found, self.path), masks=masks)
 
     def open(self, split: str = "train", *, strict: bool = True) -> ObjectSplit:
         """One split. Raises DataError; with `strict=False`, entries that cannot be used are left out and listed."""
-        classes = self.resolved(strict=strict).classes
-        return open_objects(self.path, split, self._finders(), classes, self.holdout, masks=self.masks, strict=strict)
+        whole = self.resolved(strict=strict)
+        masks = bool(whole.masks)
+        return open_objects(self.path, split, self._finders(), whole.classes, self.holdout, masks=masks, strict=strict)
 
     def _finders(self) -> dict[str, Callable[[], Found]]:
         path = Path(self.path)

@@ -149,11 +149,12 @@ class CocoKeypointsSplit:
             pairs=layout.pairs or (),
         )
         name = f"{Path(picture.name).with_suffix('').as_posix()}-{person.number}"
-        region = None if layout.whole else _grown(person.box, layout.padding)
+        region = None if layout.whole else grown(person.box, layout.padding)
         return Record(id=name, source=path, target=things, region=region)
 
 
-def _grown(box: Region, factor: float) -> Region:
+def grown(box: Region, factor: float) -> Region:
+    """The box made so much wider and higher about its middle."""
     left, top, right, bottom = box
     wide, high = (factor - 1) / 2 * (right - left), (factor - 1) / 2 * (bottom - top)
     return left - wide, top - high, right + wide, bottom + high

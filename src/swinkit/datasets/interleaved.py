@@ -23,16 +23,14 @@ class Interleaved:
     layouts: dict[str, Any] = field(default_factory=dict[str, Any])
     """Task -> layout; the recipe fills in what lies in the folder."""
 
-    looks_for: ClassVar[str] = (
-        "folders named segment, detect, classify ..., at least two, each in a layout of that task"
-    )
+    looks_for: ClassVar[str] = "folders named segment, detect, classify ..., each in a layout of that task"
     serves: ClassVar[tuple[str, ...]] = ("several",)
     parts: ClassVar[dict[str, str]] = {"layouts": "data"}
 
     @classmethod
     def recognises(cls, path: Path | str) -> bool:
         """Whether there are folders that are named like tasks."""
-        return len(tasks_in(Path(path))) > 1
+        return bool(tasks_in(Path(path)))
 
     def splits(self) -> tuple[str, ...]:
         """Those that every part has."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from swinkit.datasets.object_masks import drawn
+from swinkit.datasets.object_masks import check_form, drawn, repeats_box
 from swinkit.datasets.splits import canonical, held_out, refuse
 from swinkit.files import DataError
 from swinkit.files.pictures import picture_size
@@ -53,6 +53,13 @@ class Found:
     notes: Sequence[str] = ()
     names: tuple[str, ...] = ()
     """The classes, where the file lists them."""
+
+
+def shaped(found: Found) -> bool:
+    """Whether every thing has a shape (a crowd may be without), and they do not all just repeat their boxes."""
+    things = [thing for entry in found.entries for thing in zip(entry.shapes, entry.boxes, entry.crowd, strict=True)]
+    told = all(crowd or shape is not None for shape, _, crowd in things)
+    return told and any(not repeats_box(shape, edges) for shape, edges, _ in things)
 
 
 def add(entry: Entry, edges: Edges, name: str, place: str, *, crowd: bool = False, shape: Any = None) -> None:
@@ -158,14 +165,12 @@ def open_objects(
     if source not in find:
         raise DataError(path, f"has no {name} split, only {', '.join(find)}", field="split")
     found = find[source]()
-    known, entries, problems = set(classes), [], list(found.problems)
+    entries, problems = [], list(found.problems)
     for entry in found.entries:
-        strange = next((index for index, label in enumerate(entry.names) if label not in known), None)
-        if strange is None:
+        if (problem := _strange(entry, classes, masks=masks)) is None:
             entries.append(entry)
         else:
-            text = f"{entry.names[strange]!r} is none of the {len(classes)} classes ({', '.join(classes[:6])})"
-            problems.append(DataError(entry.file, text, field=entry.places[strange]))
+            problems.append(problem)
     if strict:
         refuse(problems, name)
     if not entries:
@@ -186,11 +191,34 @@ def object_classes(found: Found, path: str) -> tuple[str, ...]:
     return names
 
 
+def _strange(entry: Entry, classes: tuple[str, ...], *, masks: bool) -> DataError | None:
+    """What is wrong with one of its things: its class, or that it has no shape where masks are wanted."""
+    for name, shape, crowd, place in zip(entry.names, entry.shapes, entry.crowd, entry.places, strict=True):
+        if name not in classes:
+            text = f"{name!r} is none of the {len(classes)} classes ({', '.join(classes[:6])})"
+            return DataError(entry.file, text, field=place)
+        if not masks or (crowd and shape is None):
+            continue
+        try:
+            check_form(shape)
+        except ValueError as error:
+            missing = "the thing has a box but no shape, and masks are asked for: draw it, or say data.masks=false"
+            return DataError(entry.file, missing if shape is None else str(error), field=_place(place))
+    return None
+
+
 def _masks(entry: Entry, size: tuple[int, int]) -> np.ndarray:
     masks = np.zeros((len(entry.shapes), *size), bool)
     for mask, shape, edges, place in zip(masks, entry.shapes, entry.boxes, entry.places, strict=True):
+        left, top, right, bottom = edges
+        whole = [[left, top, right, top, right, bottom, left, bottom]]  # of a crowd that has no shape
         try:
-            mask[:] = drawn(shape, edges, size, relative=entry.relative)
+            mask[:] = drawn(whole if shape is None else shape, size, relative=entry.relative)
         except ValueError as error:
-            raise DataError(entry.file, str(error), field=f"{place.removesuffix('.bbox')}.segmentation") from error
+            raise DataError(entry.file, str(error), field=_place(place)) from error
     return masks
+
+
+def _place(place: str) -> str:
+    """Where a thing's shape is told: COCO's in a field of its own, YOLO's in the same line."""
+    return f"{place.removesuffix('.bbox')}.segmentation" if place.endswith(".bbox") else place

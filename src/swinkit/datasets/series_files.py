@@ -13,8 +13,7 @@ from swinkit.datasets.class_split import ClassSplit, Entry, Found, class_names, 
 from swinkit.datasets.class_table import ClassTable, tables
 from swinkit.datasets.splits import named
 from swinkit.files import ConfigError, DataError
-from swinkit.files.series import address, addresses, read_series
-from swinkit.files.tables import read_table
+from swinkit.files.series import address, addresses, read_series, read_table
 
 SUFFIX = ".csv"
 WRITTEN = "-tracks.csv"

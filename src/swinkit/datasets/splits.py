@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from swinkit.files import ConfigError, DataError
 
-SPLITS = {"train": ("train", "training"), "val": ("val", "validation", "valid"), "test": ("test", "testing")}
+SPLITS = {"train": ("train", "training"), "val": ("val", "validation", "valid", "dev"), "test": ("test", "testing")}
 """Split -> its names on disk."""
 
 

@@ -11,7 +11,17 @@ from typing import Any, ClassVar
 
 from swinkit.datasets.coco_file import short
 from swinkit.datasets.mask_pairs import by_stem
-from swinkit.datasets.object_split import Edges, Entry, Faulty, Found, ObjectSplit, add, object_classes, open_objects
+from swinkit.datasets.object_split import (
+    Edges,
+    Entry,
+    Faulty,
+    Found,
+    ObjectSplit,
+    add,
+    object_classes,
+    open_objects,
+    shaped,
+)
 from swinkit.datasets.splits import named
 from swinkit.datasets.yolo_folders import Folders, class_names, find_splits
 from swinkit.files import ConfigError, DataError
@@ -35,8 +45,8 @@ class Yolo:
     """Names in the order of the numbers; empty: those of data.yaml or classes.txt, else `class 0`, `class 1` ..."""
     holdout: float = 0.1
     """The share of train to validate on where there is no validation split."""
-    masks: bool = False
-    """Things come with their masks; those without a polygon fill their box."""
+    masks: bool | None = None
+    """Things come with their masks; None: where every thing of train has a polygon that is more than its box."""
     faulty: Faulty = "refuse"
     """What becomes of a box that is empty, no box or outside of its picture: `drop` leaves it out and counts it."""
 
@@ -62,21 +72,24 @@ class Yolo:
         return named(find_splits(Path(self.path)))
 
     def resolved(self, *, strict: bool = True) -> Yolo:
-        """The same with its classes filled in."""
-        if self.classes:
-            return self
-        if names := class_names(Path(self.path)):
-            return replace(self, classes=names)
-        finders = self._finders()
+        """The same with its classes, and whether there are masks, filled in."""
+        whole = self if self.classes else replace(self, classes=class_names(Path(self.path)))
+        if whole.classes and whole.masks is not None:
+            return whole
+        finders = whole._finders()
         found = (finders.get("train") or next(iter(finders.values())))()
+        masks = shaped(found) if self.masks is None else self.masks
+        if whole.classes:
+            return replace(whole, masks=masks)
         count = 1 + max((int(name) for entry in found.entries for name in entry.names), default=-1)
-        return replace(self, classes=object_classes(Found((), names=_numbered(count)), self.path))
+        return replace(whole, classes=object_classes(Found((), names=_numbered(count)), self.path), masks=masks)
 
     def open(self, split: str = "train", *, strict: bool = True) -> ObjectSplit:
         """One split. Raises DataError; with `strict=False`, entries that cannot be used are left out and listed."""
         layout = self.resolved(strict=strict)
         finders = layout._finders()
-        return open_objects(self.path, split, finders, layout.classes, self.holdout, masks=self.masks, strict=strict)
+        masks = bool(layout.masks)
+        return open_objects(self.path, split, finders, layout.classes, self.holdout, masks=masks, strict=strict)
 
     def _finders(self) -> dict[str, Callable[[], Found]]:
         path = Path(self.path)

@@ -6,6 +6,7 @@ from swinkit.engine.checkpoints import Checkpoints
 from swinkit.engine.decoded import Decoded, keep
 from swinkit.engine.evaluate import Counted, evaluate, evaluating
 from swinkit.engine.fit import Step, fit
+from swinkit.engine.heap import keep_heap
 from swinkit.engine.interrupt import Interruption
 from swinkit.engine.loader import Loader, sample_rng
 from swinkit.engine.parallel import World, launch, pick_device
@@ -36,6 +37,7 @@ __all__ = [
     "evaluating",
     "fit",
     "keep",
+    "keep_heap",
     "launch",
     "pick_device",
     "read_checkpoint",

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from swinkit.engine.samples import put_together, taken_apart
 from swinkit.files import UserError
 from swinkit.types import Dataset, Modality, Sample
 
@@ -82,7 +83,7 @@ class Decoded:
         return self._read(place) if place else None
 
     def put(self, index: int, sample: Sample) -> None:
-        """Keep a copy, where there is room and the target is a tensor or nothing."""
+        """Keep a copy, where there is room and its target is of tensors, things or nothing (see `samples`)."""
         form = _form(sample)
         if form is None or not self._lock.acquire(timeout=_WAIT):
             return
@@ -92,17 +93,17 @@ class Decoded:
             self._table[0] += form.size
         self._lock.release()
         if fits:
-            self._write(place, sample, form)
+            self._write(place, form)
             if self._lock.acquire(timeout=_WAIT):  # only whole samples are ever found
                 self._table[1 + index] = place
                 self._lock.release()
 
-    def _write(self, place: int, sample: Sample, form: _Form) -> None:
+    def _write(self, place: int, form: _Form) -> None:
         length = len(form.header)
         self._memory[place : place + 8].view(torch.int64).fill_(length)
         self._memory[place + 8 : place + 8 + length] = torch.frombuffer(bytearray(form.header), dtype=torch.uint8)
         place += _aligned(8 + length)
-        for tensor, kind in zip(_tensors(sample), form.kinds, strict=True):
+        for tensor, kind in zip(form.tensors, form.kinds, strict=True):
             self._view(place, kind, tensor.shape, _strides(tensor)).copy_(tensor)
             place += _aligned(tensor.numel() * kind.itemsize)
 
@@ -115,8 +116,7 @@ class Decoded:
             narrow = getattr(torch, kept)
             tensors.append(self._view(place, narrow, shape, strides).to(getattr(torch, kind), copy=True))
             place += _aligned(math.prod(shape) * narrow.itemsize)
-        target = tensors[1] if len(tensors) > 1 else None
-        return Sample(id=about["id"], grid=tensors[0], target=target, size=tuple(about["size"]))
+        return put_together(about["sample"], tensors)
 
     def _view(self, place: int, kind: torch.dtype, shape: Sequence[int], strides: Sequence[int]) -> Tensor:
         last = place + math.prod(shape) * kind.itemsize
@@ -178,28 +178,23 @@ class _Form(NamedTuple):
     """How a sample lies in memory: the length of its header, the header, then its tensors."""
 
     header: bytes
+    tensors: tuple[Tensor, ...]
     kinds: tuple[torch.dtype, ...]
     """Of the numbers, as they are kept."""
     size: int
 
 
 def _form(sample: Sample) -> _Form | None:
-    """None for a sample that cannot be kept: its target is no tensor, or it is about a part of its grid."""
-    if type(sample) is not Sample or not (sample.target is None or isinstance(sample.target, Tensor)):
+    """None for a sample that cannot be kept."""
+    parts = taken_apart(sample)
+    if parts is None:
         return None
-    if sample.region is not None or sample.matrix is not None:
-        return None
-    tensors = _tensors(sample)
+    plain, tensors = parts
     kinds = tuple(map(_narrow, tensors))
     about = [(_name(t.dtype), _name(k), list(t.shape), _strides(t)) for t, k in zip(tensors, kinds, strict=True)]
-    sides = [int(side) for side in sample.size]
-    header = json.dumps({"id": sample.id, "size": sides, "tensors": about}).encode()
-    parts = (8 + len(header), *(t.numel() * k.itemsize for t, k in zip(tensors, kinds, strict=True)))
-    return _Form(header, kinds, sum(map(_aligned, parts)))
-
-
-def _tensors(sample: Sample) -> list[Tensor]:
-    return [sample.grid] if sample.target is None else [sample.grid, sample.target]
+    header = json.dumps({"sample": plain, "tensors": about}).encode()
+    sizes = (8 + len(header), *(t.numel() * k.itemsize for t, k in zip(tensors, kinds, strict=True)))
+    return _Form(header, tuple(tensors), kinds, sum(map(_aligned, sizes)))
 
 
 def _narrow(tensor: Tensor) -> torch.dtype:

@@ -1,4 +1,4 @@
-"""AdamW over a model's parameter groups, the running average of its weights, and the loss scale of fp16."""
+"""The optimiser over a model's parameter groups, the running average of its weights, and the loss scale of fp16."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from swinkit.engine.muon import Muon
 from swinkit.engine.training import Training
 from swinkit.files import ConfigError
 
-SLOTS = ("step", "exp_avg", "exp_avg_sq")
-"""What AdamW keeps of a parameter."""
+SLOTS = {False: ("step", "exp_avg", "exp_avg_sq"), True: ("momentum",)}
+"""What is kept of a parameter, by whether its updates are made orthogonal."""
 
 
 def freeze(model: nn.Module, training: Training) -> None:
@@ -36,8 +37,9 @@ def freeze(model: nn.Module, training: Training) -> None:
         raise ConfigError(f"training.freeze: {training.freeze} leaves nothing to train: freeze fewer stages")
 
 
-def adamw(model: nn.Module, training: Training) -> torch.optim.AdamW:
-    """One group per (depth, decays) of `model.parameter_groups()`; the rate shrinks with distance from the output."""
+def make_optimiser(model: nn.Module, training: Training) -> Muon:
+    """One group per (depth, decays, orthogonal) of `model.parameter_groups()`; the rate shrinks with distance from the
+    output. With `muon` the decaying matrices between the first layer and the head are stepped orthogonally."""
     parameters = dict(model.named_parameters())
     listed: list[tuple[str, int, bool]] = model.parameter_groups()  # type: ignore[operator]
     names = {name for name, _, _ in listed}
@@ -46,23 +48,31 @@ def adamw(model: nn.Module, training: Training) -> torch.optim.AdamW:
             f"parameter_groups() must list every parameter once; differs in {sorted(names ^ set(parameters))}"
         )
     deepest = max((depth for _, depth, _ in listed), default=0)
-    groups: dict[tuple[int, bool], list[Tensor]] = defaultdict(list)
+    groups: dict[tuple[int, bool, bool], list[Tensor]] = defaultdict(list)
     for name, depth, decays in listed:
-        if parameters[name].requires_grad:
-            groups[depth, decays].append(parameters[name])
-    return torch.optim.AdamW(
+        if (parameter := parameters[name]).requires_grad:
+            inner = training.optimiser == "muon" and 0 < depth < deepest
+            groups[depth, decays, inner and decays and _mixes(parameter)].append(parameter)
+    return Muon(
         [
             {
                 "params": members,
                 "weight_decay": training.weight_decay if decays else 0.0,
                 "scale": training.layer_decay ** (deepest - depth),
+                "orthogonal": orthogonal,
             }
-            for (depth, decays), members in sorted(groups.items(), key=lambda item: item[0])
+            for (depth, decays, orthogonal), members in sorted(groups.items(), key=lambda item: item[0])
         ],
+        compute=torch.bfloat16 if training.precision == "bf16" else torch.float32,
         lr=training.rate,
         betas=training.betas,
         fused=True,
     )
+
+
+def _mixes(parameter: Tensor) -> bool:
+    """Whether it is a matrix or a convolution that mixes channels, which a depthwise one does not."""
+    return parameter.ndim == 2 or (parameter.ndim > 2 and parameter.shape[1] > 1)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
@@ -74,10 +84,10 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 def optimiser_tensors(model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """`PARAMETER.SLOT` -> tensor for every parameter that was stepped."""
     return {
-        f"{name}.{slot}": optimiser.state[parameter][slot]
+        f"{name}.{slot}": value
         for name, parameter in model.named_parameters()
         if parameter in optimiser.state
-        for slot in SLOTS
+        for slot, value in optimiser.state[parameter].items()
     }
 
 
@@ -85,10 +95,12 @@ def restore_optimiser(model: nn.Module, optimiser: torch.optim.Optimizer, tensor
     """The inverse of `optimiser_tensors`; ValueError when a tensor is missing, unexpected or of another shape."""
     left = dict(tensors)
     state: dict[Tensor, dict[str, Tensor]] = {}
+    kinds = {parameter: group["orthogonal"] for group in optimiser.param_groups for parameter in group["params"]}
     for name, parameter in model.named_parameters():
-        if f"{name}.{SLOTS[0]}" not in left:
+        wanted_slots = SLOTS[kinds.get(parameter, False)]
+        if f"{name}.{wanted_slots[0]}" not in left:
             continue
-        slots = {slot: left.pop(f"{name}.{slot}", None) for slot in SLOTS}
+        slots = {slot: left.pop(f"{name}.{slot}", None) for slot in wanted_slots}
         for slot, value in slots.items():
             wanted = torch.Size() if slot == "step" else parameter.shape
             if value is None or value.shape != wanted:

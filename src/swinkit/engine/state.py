@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from swinkit.engine.optimise import Scale, adamw, averaged, freeze, optimiser_tensors, restore_optimiser
+from swinkit.engine.optimise import Scale, averaged, freeze, make_optimiser, optimiser_tensors, restore_optimiser
 from swinkit.engine.training import Training
 from swinkit.files import CheckpointError, ConfigError, NonFinite
 
@@ -55,7 +55,7 @@ class State:
         self.training, self.samples = training, samples
         self.total = training.total(samples)
         freeze(self.model, training)
-        self.optimiser = adamw(self.model, training)
+        self.optimiser = make_optimiser(self.model, training)
         self.average = averaged(self.model) if training.ema is not None else None
         self.scale = Scale() if training.precision == "fp16" else None
         self.step = 0

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from swinkit.engine.decoded import Cache
 from swinkit.files import ConfigError
 
+Optimiser = Literal["adamw", "muon"]
 Schedule = Literal["cosine", "poly", "constant"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -38,6 +39,9 @@ class Training:
     """Samples that one process computes at a time; None: its whole share of the batch."""
     rate: float = 1e-3
     """Peak learning rate."""
+    optimiser: Optimiser = "adamw"
+    """`adamw`, or `muon`: updates of the backbone's matrices are made orthogonal, which learns much more from each step
+    and costs more the wider a model and the smaller a batch is; rates are AdamW's."""
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
     layer_decay: float = 1.0
@@ -101,7 +105,12 @@ class Training:
         self._check_choices()
 
     def _check_choices(self) -> None:
-        for name, kind in (("schedule", Schedule), ("precision", Precision), ("cache", Cache)):
+        for name, kind in (
+            ("optimiser", Optimiser),
+            ("schedule", Schedule),
+            ("precision", Precision),
+            ("cache", Cache),
+        ):
             if (value := getattr(self, name)) not in get_args(kind):
                 raise ConfigError(f"training.{name}: got {value!r}, there are {', '.join(get_args(kind))}")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from swinkit.files.errors import DataError
+from swinkit.files.texts import bounded
 
 LARGEST = 1 << 30
 """Bytes of an annotation file: COCO's own have half of that."""
@@ -24,20 +23,9 @@ def read_json(path: Path, *, largest: int = LARGEST, deepest: int = DEEPEST) -> 
             refuses.
     """
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(path, "is not a plain file")
-        if status.st_size > largest:
-            raise DataError(path, f"{status.st_size} bytes are more than the {largest} that are read")
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(path, "does not exist") from error
+        return parse_json(bounded(path, largest).decode("utf-8-sig"), deepest=deepest)
     except UnicodeDecodeError as error:
         raise DataError(path, "is not UTF-8 text") from error
-    except (OSError, ValueError) as error:
-        raise DataError(path, f"cannot be read: {getattr(error, 'strerror', None) or 'bad name'}") from error
-    try:
-        return parse_json(text, deepest=deepest)
     except ValueError as error:
         raise DataError(path, str(error)) from error
 

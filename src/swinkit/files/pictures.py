@@ -4,23 +4,20 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
+from swinkit.files.contents import open_content
 from swinkit.files.errors import DataError
-from swinkit.files.packed import archive_of, packed_bytes
-from swinkit.files.tars import tar_bytes, tar_of
 
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
@@ -78,6 +75,12 @@ def picture_size(path: Path | str) -> tuple[int, int]:
         return (width, height) if orientation(image) >= 5 else (height, width)
 
 
+def picture_bytes(path: Path | str) -> bytes:
+    """The file as it is, out of an archive too. Raises DataError: it cannot be read."""
+    with open_content(path, "picture") as file:
+        return file.read()
+
+
 def kind(path: Path | str) -> tuple[str, bool]:
     """Pillow's colour mode and whether there is more than one frame. Raises DataError like `read_picture`."""
     with opened(path) as image:
@@ -102,7 +105,7 @@ def opened(
     """
     try:
         with (
-            _content(path) if content is None else BytesIO(content) as file,
+            open_content(path, "picture") if content is None else BytesIO(content) as file,
             Image.open(file, formats=formats) as image,
         ):
             width, height = image.size
@@ -141,28 +144,6 @@ def _turned(image: Image.Image) -> Image.Image:
 def _loaded(image: Image.Image) -> Image.Image:
     image.load()  # the only check that finds truncation; Pillow's verify() passes half a JPEG
     return image
-
-
-def _content(path: Path | str) -> BinaryIO:
-    """The file, opened. Refuses what is no plain file (a pipe would block) and what is empty. Links are followed."""
-    try:
-        status = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if (archive := archive_of(path)) is not None:
-            return BytesIO(packed_bytes(archive, path))
-        if (tar := tar_of(path)) is not None:
-            return BytesIO(tar_bytes(tar, path))
-        raise DataError(path, "is a link to nothing" if os.path.islink(path) else "does not exist") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "bad name"
-        raise DataError(path, f"cannot be read: {reason}") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise DataError(path, "is a folder, not a picture: rename it or move it away")
-    if not stat.S_ISREG(status.st_mode):
-        raise DataError(path, "is not a plain file")
-    if status.st_size == 0:
-        raise DataError(path, "is empty")
-    return open(path, "rb")
 
 
 def _rgb(image: Image.Image, path: Path | str) -> np.ndarray:

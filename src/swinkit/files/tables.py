@@ -1,91 +1,131 @@
-"""CSV tables: lines that are as long as their header."""
+"""Tables of texts: CSV, TSV and JSON lines, read whole; a line that cannot be used is told by its number."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+import io
+import os
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from swinkit.files.errors import DataError
+from swinkit.files.json_text import parse_json
+from swinkit.files.texts import read_plain
 
 LARGEST = 256 << 20
 """Bytes of a table."""
+FIELD = 4 << 20
+"""Characters of one field."""
+SEPARATORS = ",;\t|"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """The lines of a file, each as long as its header."""
+class Row:
+    """One line of a table."""
 
-    path: Path
-    header: tuple[str, ...]
-    lines: tuple[tuple[int, list[str]], ...]
-    """Number of the line in the file, and its cells."""
+    line: int
+    """Counted from 1, the header included; of a line that goes on over several, the last of them."""
+    cells: Mapping[str, str] = field(default_factory=dict[str, str])
+    problem: DataError | None = None
+    """Why it cannot be used; it has no cells then."""
 
-    def one_of(self, names: Sequence[str]) -> str | None:
-        """The first of these columns that there is."""
-        return next((name for name in names if name in self.header), None)
 
-    def cells(self, name: str) -> list[str]:
-        """A column as text."""
-        place = self.header.index(name)
-        return [row[place].strip() for _, row in self.lines]
+def read_rows(path: Path) -> tuple[list[str], list[Row]]:
+    """The names of the columns and the lines of a .csv (commas), .tsv (tabs, no quotes) or .jsonl file.
 
-    def numbers(self, name: str) -> np.ndarray:
-        """[lines] float64 a column, NaN where it is empty. DataError: what is no number."""
-        cells = [cell or "nan" for cell in self.cells(name)]
+    Raises:
+        DataError: the file is missing, too large, no UTF-8, holds a NUL, has no header, or a quote is never closed.
+    """
+    if path.is_file() and os.stat(path).st_size == 0:
+        raise DataError(path, "is empty")
+    text = read_plain(path, largest=LARGEST)
+    return _json_lines(path, text) if path.suffix.lower() == ".jsonl" else _separated(path, text)
+
+
+def _separated(path: Path, text: str) -> tuple[list[str], list[Row]]:
+    tabs = path.suffix.lower() == ".tsv"
+    style: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"strict": True}
+    reader = csv.reader(io.StringIO(text, newline=""), **style)
+    rows: list[Row] = []
+    line = 0
+    with _wide_fields():
         try:
-            found = np.array(cells, np.float64)
-        except ValueError:
-            wrong = next(place for place, cell in enumerate(cells) if not _is_number(cell))
-            raise self.error(wrong, f"{cells[wrong]!r} is no number", name) from None
-        for place in np.flatnonzero(np.isinf(found))[:1].tolist():
-            raise self.error(place, f"{cells[place]!r} is no number that can be used", name)
-        return found
+            names = [name.strip() for name in next(reader)]
+            _check_separator(path, names, "\t" if tabs else ",")
+            line = reader.line_num
+            for cells in reader:
+                line = reader.line_num
+                if cells:
+                    rows.append(_row(path, line, names, cells))
+        except csv.Error as error:
+            raise DataError(path, f"line {reader.line_num}: {_said(error)}", field="text") from error
+    return names, rows
 
-    def error(self, place: int, message: str, field: str) -> DataError:
-        """What is wrong in one of the lines."""
-        return DataError(self.path, f"line {self.lines[place][0]}: {message}", field=field)
+
+def _row(path: Path, line: int, names: list[str], cells: list[str]) -> Row:
+    if len(cells) == len(names):
+        return Row(line=line, cells=dict(zip(names, cells, strict=True)))
+    text = f"line {line}: has {len(cells)} fields, the header {len(names)}: put texts with a separator into quotes"
+    return Row(line=line, problem=DataError(path, text, field=names[min(len(cells), len(names)) - 1]))
 
 
-def read_table(path: Path) -> Table:
-    """The lines of a CSV file. DataError: it is none, or a line is longer or shorter than the header."""
-    text = table_text(path)
-    reader, lines = csv.reader(text.splitlines(), strict=True), list[tuple[int, list[str]]]()
+def _check_separator(path: Path, names: list[str], wanted: str) -> None:
+    if len(names) == 1 and (other := next((sign for sign in SEPARATORS if sign in names[0]), None)) is not None:
+        raise DataError(
+            path, f"line 1: its columns are separated by {other!r}: save them with {wanted!r}", field="text"
+        )
+
+
+def _said(error: csv.Error) -> str:
+    if "end of data" in str(error):
+        return "a quote is opened and never closed"
+    return f"is no CSV: {error}"
+
+
+def _json_lines(path: Path, text: str) -> tuple[list[str], list[Row]]:
+    rows = list(_json_rows(path, text))
+    if all(row.problem is not None for row in rows):
+        raise rows[0].problem or DataError(path, "holds no line", field="text")
+    names = list(dict.fromkeys(name for row in rows for name in row.cells))
+    missing = ((row, name) for row in rows if row.problem is None for name in names if name not in row.cells)
+    gaps = {row.line: name for row, name in missing}
+    return names, [
+        Row(line=row.line, problem=DataError(path, f"line {row.line}: is missing", field=gaps[row.line]))
+        if row.line in gaps
+        else row
+        for row in rows
+    ]
+
+
+def _json_rows(path: Path, text: str) -> Iterator[Row]:
+    for line, content in enumerate(text.split("\n"), start=1):
+        if not content.strip():
+            continue
+        try:
+            value = parse_json(content)
+        except ValueError as error:
+            what = str(error).removeprefix("line 1: ")
+            yield Row(line=line, problem=DataError(path, f"line {line}: {what}", field="text"))
+            continue
+        odd = None if isinstance(value, dict) else "text"
+        odd = odd or next(
+            (k for k, v in value.items() if not isinstance(v, (str, int, float)) or len(str(v)) > FIELD), None
+        )
+        if odd is None:
+            yield Row(line=line, cells={name: str(cell) for name, cell in value.items()})
+        else:
+            wanted = 'wanted {"text": "...", "label": "..."}, each a text or a number'
+            yield Row(line=line, problem=DataError(path, f"line {line}: {wanted}", field=odd))
+
+
+@contextmanager
+def _wide_fields() -> Generator[None]:
+    """The csv module refuses fields of more than 128 KiB, which a document may have."""
+    before = csv.field_size_limit(FIELD)
     try:
-        header = tuple(name.strip() for name in next(reader, []))
-        for row in reader:
-            if row and len(row) != len(header):
-                raise DataError(path, f"line {reader.line_num}: has {len(row)} cells, the header has {len(header)}")
-            if row:
-                lines.append((reader.line_num, row))
-    except csv.Error as error:
-        raise DataError(path, f"line {reader.line_num}: is no CSV: {error}") from error
-    if not lines:
-        raise DataError(path, "is empty" if not header else "holds no line below its header")
-    if twice := [name for name in header if header.count(name) > 1]:
-        raise DataError(path, "is a column twice", field=twice[0] or "header")
-    return Table(path=path, header=header, lines=tuple(lines))
-
-
-def table_text(path: Path) -> str:
-    """What is in the file. DataError: it cannot be read, is too large, or is not UTF-8 text."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise DataError(path, f"has more than {LARGEST >> 20} MiB")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(path, "is not UTF-8 text") from error
-    return text
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+        yield
+    finally:
+        csv.field_size_limit(before)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from swinkit.files.errors import DataError
+from swinkit.files.texts import bounded
 
 LARGEST = 16 << 20
 """Bytes of a file; an annotated picture has a few thousand."""
@@ -25,18 +24,7 @@ def read_xml(path: Path) -> Element:
             deeply.
     """
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(path, "is not a plain file")
-        if status.st_size > LARGEST:
-            raise DataError(path, f"{status.st_size} bytes are more than the {LARGEST} that are read")
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(path, "does not exist") from error
-    except (OSError, ValueError) as error:
-        raise DataError(path, f"cannot be read: {getattr(error, 'strerror', None) or 'bad name'}") from error
-    try:
-        return parse_xml(content)
+        return parse_xml(bounded(path, LARGEST))
     except ValueError as error:
         raise DataError(path, str(error)) from error
 

@@ -7,12 +7,26 @@ sample has (None: all); `size` is the space of the grid.
 from __future__ import annotations
 
 from swinkit.heads.boxes import DenseBoxes
+from swinkit.heads.ctc import FrameLinear
 from swinkit.heads.fpn import FPN
 from swinkit.heads.keypoints import Deconvolutions, SimCC
-from swinkit.heads.linear import PooledLinear
+from swinkit.heads.linear import CellLinear, HiddenTokens, PooledLinear
+from swinkit.heads.unet import UNet
 from swinkit.heads.upernet import UPerNet
 
-HEADS = {"fpn": FPN, "upernet": UPerNet}
+HEADS = {"fpn": FPN, "upernet": UPerNet, "unet": UNet}
 """Heads that label every cell."""
 
-__all__ = ["FPN", "HEADS", "Deconvolutions", "DenseBoxes", "PooledLinear", "SimCC", "UPerNet"]
+__all__ = [
+    "FPN",
+    "HEADS",
+    "CellLinear",
+    "Deconvolutions",
+    "DenseBoxes",
+    "FrameLinear",
+    "HiddenTokens",
+    "PooledLinear",
+    "SimCC",
+    "UNet",
+    "UPerNet",
+]

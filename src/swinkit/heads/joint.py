@@ -17,14 +17,28 @@ HeadOf = Mapping[str, nn.Module]
 class Joint(nn.Module):
     """Every head sees the levels it was made for; the answer is theirs by name.
 
-    With `balanced`, every task has a logarithm of its variance that is learned with the rest (Kendall et al. 2018).
+    With `balanced`, every task that learns has a logarithm of its variance that is learned with the rest (Kendall et
+    al. 2018).
     """
 
-    def __init__(self, heads: HeadOf, seen: Mapping[str, tuple[int, ...] | None], *, balanced: bool) -> None:
-        """`seen`: head -> the levels it is given, None for all."""
+    def __init__(
+        self, heads: HeadOf, seen: Mapping[str, tuple[int, ...] | None], *, balanced: bool, kept: Sequence[str] = ()
+    ) -> None:
+        """`seen`: head -> the levels it is given, None for all. `kept`: heads that are not trained and stay in
+        evaluation mode."""
         super().__init__()
-        self.heads, self.seen = nn.ModuleDict(heads), dict(seen)
-        self.log_variances = nn.ParameterDict({name: torch.zeros(()) for name in heads} if balanced else {})
+        self.heads, self.seen, self._kept = nn.ModuleDict(heads), dict(seen), tuple(kept)
+        learned = [name for name in heads if balanced and name not in kept]
+        self.log_variances = nn.ParameterDict({name: torch.zeros(()) for name in learned})
+        for name in kept:
+            self.heads[name].requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Joint:
+        """As every module's; kept heads stay in evaluation mode."""
+        super().train(mode)
+        for name in self._kept:
+            self.heads[name].eval()
+        return self
 
     def forward(
         self,

@@ -12,7 +12,8 @@ class LayerNorm(nn.LayerNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """[... channels] -> [... channels]"""
-        return super().forward(input.to(self.weight.dtype))
+        known = self.elementwise_affine
+        return super().forward(input.to(self.weight.dtype) if known else input)
 
 
 class DynamicTanh(nn.Module):

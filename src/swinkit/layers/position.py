@@ -35,4 +35,6 @@ class ConditionalPosition(nn.Module):
         if valid is not None:
             x = x * valid[..., None]
         grid = in_order(x.transpose(1, 2)).unflatten(2, plan.space)
+        if len(plan.space) == 3:  # channels last, oneDNN's bfloat16 weight gradient is memory that nobody wrote
+            grid = grid.contiguous()
         return x + in_order(self.convolution(grid).flatten(2).transpose(1, 2))

@@ -73,19 +73,30 @@ class ConvolutionStem(nn.Module):
 
 
 class TokenStem(nn.Module):
-    """A table of token vectors and a norm, for grids of token ids [b 1 length]."""
+    """A table of token vectors and a norm, for grids of token ids [b c length]; of several ids in a cell the vectors
+    are added, and 0 adds nothing."""
 
-    def __init__(self, vocabulary: int, out: int) -> None:
+    def __init__(self, vocabulary: int, out: int, *, std: float = 0.02, dropout: float = 0.0) -> None:
         super().__init__()
         self.table = nn.Embedding(vocabulary, out)
         self.norm = LayerNorm(out)
-        nn.init.normal_(self.table.weight, std=0.02)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.normal_(self.table.weight, std=std)
 
     def forward(
-        self, grid: Int[Tensor, "b 1 length"], valid: Bool[Tensor, "b length"] | None = None
+        self, grid: Int[Tensor, "b c length"], valid: Bool[Tensor, "b length"] | None = None
     ) -> tuple[Float[Tensor, "b length out"], Bool[Tensor, "b length"] | None]:
         """Tokens, channels last, and which of them a sample has."""
-        return self.norm(self.table(grid[:, 0].to(torch.int64))), valid
+        ids = grid.to(torch.int64)
+        if ids.shape[1] == 1:
+            return self.dropout(self.norm(self.table(ids[:, 0]))), valid
+        weights = (ids > 0).to(self.table.weight)
+        b, c, length = ids.shape
+        bags = nn.functional.embedding_bag(
+            ids.transpose(1, 2).reshape(-1, c), self.table.weight, mode="sum",
+            per_sample_weights=weights.transpose(1, 2).reshape(-1, c),
+        )  # fmt: skip
+        return self.dropout(self.norm(bags.view(b, length, -1))), valid
 
 
 def _convolved(x: Tensor, convolution: nn.Module, stride: Window) -> Tensor:

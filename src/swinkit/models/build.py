@@ -119,6 +119,6 @@ def macs(model: Model, input: tuple[int, ...]) -> int:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         meta(torch.zeros(1, meta.config.stem.channels, *input, device="meta", dtype=dtype))
     parts = counter.get_flop_counts()
-    blocks = [sum(parts[f"Model.backbone.stages.{stage}.blocks.0"].values()) for stage in range(len(depths))]
-    more = sum((depth - 1) * cost for depth, cost in zip(depths, blocks, strict=True))
+    costs = {stage: parts[f"Model.backbone.stages.{stage}.blocks.0"] for stage, depth in enumerate(depths) if depth}
+    more = sum((depths[stage] - 1) * sum(cost.values()) for stage, cost in costs.items())
     return (counter.get_total_flops() + more) // 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
@@ -16,7 +17,8 @@ from swinkit.types import Levels, Window
 _SPARED = (".attention.bias.", ".attention.distance.", "log_scale", "marker_bias")
 
 HeadFactory = Callable[[Levels], nn.Module]
-"""Makes the head for a pyramid; the head takes (features, valid, size of the grid)."""
+"""Makes the head for a pyramid; the head takes (features, valid, size of the grid), and where it says `sees_grid` the
+grid comes before the features."""
 
 
 class Model(nn.Module):
@@ -35,13 +37,23 @@ class Model(nn.Module):
             channels=tuple(config.channels[i] for i in outputs), strides=tuple(config.strides[i] for i in outputs)
         )
         self.head = head(self.levels)
+        if getattr(self.head, "hides", False):
+            self.mask_token = nn.Parameter(torch.zeros(config.width))
         self.frozen: int | None = None
         """Stages that are not trained; see `freeze`."""
 
-    def forward(self, grid: Num[Tensor, "b c *space"], valid: Bool[Tensor, " b *space"] | None = None) -> Any:
+    def forward(
+        self,
+        grid: Num[Tensor, "b c *space"],
+        valid: Bool[Tensor, " b *space"] | None = None,
+        token_mask: Bool[Tensor, " b *tokens"] | None = None,
+    ) -> Any:
         """The head's output. `valid` marks the cells that each sample has, where samples were padded to a common
-        size."""
-        features, valids = self._pyramid(grid, valid)
+        size; `token_mask` the tokens behind the stem that are hidden (SimMIM, Xie et al. 2022), for a head that asks
+        for them."""
+        features, valids = self._pyramid(grid, valid, token_mask)
+        if getattr(self.head, "sees_grid", False):
+            features, valids = [grid, *features], None if valids is None or valid is None else [valid, *valids]
         return self.head(features, valids, tuple(grid.shape[2:]))
 
     def features(
@@ -50,14 +62,19 @@ class Model(nn.Module):
         """The pyramid alone, finest level first, channels first."""
         return self._pyramid(grid, valid)[0]
 
-    def _pyramid(self, grid: Tensor, valid: Tensor | None) -> tuple[list[Tensor], list[Tensor] | None]:
+    def _pyramid(
+        self, grid: Tensor, valid: Tensor | None, token_mask: Tensor | None = None
+    ) -> tuple[list[Tensor], list[Tensor] | None]:
         stem = self.config.stem
         if grid.ndim != self.config.rank + 2 or grid.shape[1] != stem.channels:
             raise ValueError(
                 f"a grid of shape {tuple(grid.shape)} came, [batch, {stem.channels} channels, "
                 f"{self.config.rank} axes] was wanted: build the model for this rank and number of channels"
             )
-        return self.backbone(*self.stem(grid, valid))
+        tokens, kept = self.stem(grid, valid)
+        if token_mask is not None:
+            tokens = torch.where(token_mask[..., None], self.mask_token.to(tokens.dtype), tokens)
+        return self.backbone(tokens, kept)
 
     def freeze(self, stages: int | None) -> None:
         """Train neither the stem nor the first `stages` stages from here on; None takes that back.
@@ -118,7 +135,7 @@ def _stem(stem: Stem, width: int) -> nn.Module:
         return PatchStem(stem.channels, width, stem.size, norm=stem.norm)
     if isinstance(stem, Convolutions):
         return ConvolutionStem(stem.channels, width, stem.size)
-    return TokenStem(stem.vocabulary, width)
+    return TokenStem(stem.vocabulary, width, std=stem.std, dropout=stem.dropout)
 
 
 def space_of(config: SwinConfig, input: Window) -> list[Window]:

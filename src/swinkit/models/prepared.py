@@ -27,9 +27,16 @@ class Prepared(nn.Module):
         self.config, self.levels = model.config, model.levels
         self.training = False
 
-    def forward(self, grid: torch.Tensor, valid: torch.Tensor | None = None) -> object:
+    @property
+    def head(self) -> nn.Module:
+        """Of the model: a task may ask it for what the model did not return."""
+        return self.model.head
+
+    def forward(
+        self, grid: torch.Tensor, valid: torch.Tensor | None = None, token_mask: torch.Tensor | None = None
+    ) -> object:
         """What the model returns."""
-        return self.model(grid, valid)
+        return self.model(grid, valid, token_mask)
 
     def train(self, mode: bool = True) -> Prepared:
         """Only `eval()` is possible."""

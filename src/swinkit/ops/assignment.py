@@ -55,6 +55,18 @@ def aligned(
     return Assignment(torch.where(chosen.any(0), owner, -1), quality.amax(0))
 
 
+def leading(thing: Int[Tensor, " cells"], quality: Float[Tensor, " cells"], most: int) -> Int[Tensor, " chosen"]:
+    """Up to `most` of the cells that learn a thing: the best one of every thing, then every thing's second, and so
+    on."""
+    learnt = (thing >= 0).nonzero()[:, 0]
+    if len(learnt) <= most:
+        return learnt
+    learnt = learnt[quality[learnt].argsort(descending=True, stable=True)]
+    owner = thing[learnt]
+    before = (owner[:, None] == owner[None]).tril(-1).sum(1)
+    return learnt[before.argsort(stable=True)[:most]]
+
+
 def near(
     centres: Float[Tensor, "cells 2"], boxes: Float[Tensor, "things 4"], least: float
 ) -> Bool[Tensor, "things cells"]:

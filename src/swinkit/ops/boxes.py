@@ -33,8 +33,8 @@ def giou(one: Float[Tensor, "*n 4"], other: Float[Tensor, "*m 4"]) -> Float[Tens
     et al. 2019).
     """
     shared, union = _overlap(one, other)
-    hull = area(_hull(one, other))
-    return shared / (union + TINY) - (hull - union) / (hull + TINY)
+    around = area(hull(one, other))
+    return shared / (union + TINY) - (around - union) / (around + TINY)
 
 
 def ciou(one: Float[Tensor, "*n 4"], other: Float[Tensor, "*m 4"]) -> Float[Tensor, "*k"]:
@@ -42,7 +42,7 @@ def ciou(one: Float[Tensor, "*n 4"], other: Float[Tensor, "*m 4"]) -> Float[Tens
     et al. 2020).
     """
     found = iou(one, other)
-    wide, high = _sides(_hull(one, other))
+    wide, high = _sides(hull(one, other))
     apart = one - other
     distance = (apart[..., :2] + apart[..., 2:]).square().sum(-1) / 4 / (wide.square() + high.square() + TINY)
     shapes = [torch.atan2(width, height + TINY) for width, height in (_sides(one), _sides(other))]
@@ -59,6 +59,18 @@ def pairwise(
     return measure(one[:, None], other[None])
 
 
+def common(one: Float[Tensor, "*n 4"], other: Float[Tensor, "*m 4"]) -> Float[Tensor, "*k 4"]:
+    """What both boxes cover; its edges are crossed where that is nothing."""
+    first, last = torch.maximum(one[..., :2], other[..., :2]), torch.minimum(one[..., 2:], other[..., 2:])
+    return torch.cat([first, last], -1)
+
+
+def hull(one: Float[Tensor, "*n 4"], other: Float[Tensor, "*m 4"]) -> Float[Tensor, "*k 4"]:
+    """The smallest box that holds both."""
+    first, last = torch.minimum(one[..., :2], other[..., :2]), torch.maximum(one[..., 2:], other[..., 2:])
+    return torch.cat([first, last], -1)
+
+
 def clipped(boxes: Float[Tensor, "*n 4"], size: tuple[int, int]) -> Float[Tensor, "*n 4"]:
     """Cut to a picture of [height width]."""
     across, down = boxes[..., 0::2].clamp(0, size[1]), boxes[..., 1::2].clamp(0, size[0])
@@ -72,12 +84,5 @@ def _sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 def _overlap(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     """Areas of intersection and union."""
-    first, last = torch.maximum(one[..., :2], other[..., :2]), torch.minimum(one[..., 2:], other[..., 2:])
-    shared = (last - first).clamp_min(0).prod(-1)
+    shared = area(common(one, other))
     return shared, area(one) + area(other) - shared
-
-
-def _hull(one: Tensor, other: Tensor) -> Tensor:
-    """The smallest box that holds both."""
-    first, last = torch.minimum(one[..., :2], other[..., :2]), torch.maximum(one[..., 2:], other[..., 2:])
-    return torch.cat([first, last], -1)

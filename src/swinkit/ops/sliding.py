@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from swinkit.files import ConfigError
 from swinkit.ops.resize import resize, resize_mask, stretch
 from swinkit.types import Window
 
@@ -82,6 +83,16 @@ def average_views(
     if total is None:
         raise ValueError("scales is empty: (1.0,) is the plain size")
     return total / (len(scales) * (1 + flip))
+
+
+def check_views(window: Window, stride: Window, scales: Sequence[float]) -> None:
+    """ConfigError for settings of a task that `slide` or `average_views` could not follow; () leaves one out."""
+    if not scales or min(scales) <= 0:
+        raise ConfigError(f"scales: {scales} are not positive factors; (1.0,) is the plain size")
+    if stride and len(stride) != len(window):
+        raise ConfigError(f"stride: {stride} and window {window} need the same number of axes")
+    if any(not 0 < s <= w for s, w in zip(stride or window, window, strict=True)):
+        raise ConfigError(f"stride: {stride} has to be positive and at most the window {window}")
 
 
 def window_starts(size: int, window: int, stride: int) -> list[int]:

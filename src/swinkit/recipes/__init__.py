@@ -9,13 +9,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from swinkit.recipes.completion import RECIPES, classify, complete, detect, pose, segment
+    from swinkit.recipes.completion import (
+        RECIPES,
+        classify,
+        complete,
+        detect,
+        pose,
+        reconstruct,
+        segment,
+        tag,
+        transcribe,
+    )
     from swinkit.recipes.evaluation import Evaluation
     from swinkit.recipes.plain import from_plain, read, to_plain, write
     from swinkit.recipes.predictor import Predictor, Result, open_run
     from swinkit.recipes.recipe import ModelChoice, Recipe
     from swinkit.recipes.rehearsal import dry_run
     from swinkit.recipes.runs import Run
+    from swinkit.recipes.scenes import Scenes, open_scenes
     from swinkit.recipes.training import train
 
 # No module here has the name of something it defines: the module would take the name's place.
@@ -36,10 +47,15 @@ _HOME = {
     "ModelChoice": "recipe",
     "Recipe": "recipe",
     "Run": "runs",
+    "Scenes": "scenes",
+    "open_scenes": "scenes",
+    "reconstruct": "completion",
     "segment": "completion",
+    "tag": "completion",
     "several": "completion",
     "dry_run": "rehearsal",
     "train": "training",
+    "transcribe": "completion",
 }
 
 __all__ = [
@@ -50,18 +66,23 @@ __all__ = [
     "Recipe",
     "Result",
     "Run",
+    "Scenes",
     "classify",
     "complete",
     "detect",
     "dry_run",
     "from_plain",
     "open_run",
+    "open_scenes",
     "pose",
     "read",
+    "reconstruct",
     "segment",
     "several",
+    "tag",
     "to_plain",
     "train",
+    "transcribe",
     "write",
 ]
 

@@ -8,23 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from swinkit.recipes import series
+from swinkit.recipes import clips, series, texts
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
-from swinkit.recipes.suiting import fast_precision, picture_sizes, suitable_model, training_view
+from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, suitable_model, training_view
 from swinkit.types import Layout
 
 SMALL: dict[str, Any] = {
     "task": {"smoothing": 0.1},
     "training": {
+        **SMALL_TRAINING,
         "batch": 64,
         "rate": 2e-3,
-        "weight_decay": 0.05,
-        "betas": [0.9, 0.98],
-        "warmup": 0.1,
-        "schedule": "cosine",
-        "clip": 1.0,
-        "ema": 0.998,
     },
 }
 """Our small models, from scratch."""
@@ -67,10 +62,14 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     """The whole recipe for that data, as plain values; what was said is looked at where it decides on other values."""
     if modality == "series":
         return series.defaults(layout, said, say)
+    if modality == "text":
+        return texts.defaults(layout, said, modality, say)
     layout = layout.resolved()
     training = open_split(layout, "train", say=say)
     for split in layout.splits():
         open_split(layout, split)  # files that do not belong together should show now, not after the training
+    if modality == "video":
+        return clips.defaults(layout, said, training, say)
     sizes, kind = picture_sizes(training), kind_name("data", layout)
     name = said.get("model", {}).get("name") or suitable_model(sizes)
     small = name.startswith(("swin_nano", "swin_micro"))

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from swinkit.files import ConfigError, did_you_mean
-from swinkit.recipes import classification, detection, posing, segmentation, several_tasks
+from swinkit.recipes import classification, detection, posing, segmentation, several_tasks, sounding, texts
 from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
 from swinkit.recipes.plain import KIND, KINDS, TABLES, check_names, from_plain, kind_of, part
 from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.starting import with_start
 from swinkit.recipes.text import merged, nested
 
 RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
@@ -21,8 +22,13 @@ RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
     "detect": detection.defaults,
     "pose": posing.defaults,
     "several": several_tasks.defaults,
+    "tag": texts.tags,
+    "reconstruct": texts.hidden,
+    "transcribe": sounding.transcripts,
 }
 """Task -> function of (layout, what was said, modality, say) that chooses the whole recipe as plain values."""
+OTHERS: dict[tuple[str, str], Callable[..., dict[str, Any]]] = {("classify", "audio"): sounding.classes}
+"""(task, modality) -> the same, where other data wants other values."""
 
 
 class Maker(Protocol):
@@ -84,8 +90,8 @@ segment = _maker(
 )
 classify = _maker(
     "classify",
-    "One class for a whole picture; a published size gets its published training.",
-    "folders of pictures a class, a CSV table, parquet tables, or MNIST's files",
+    "One class for a whole picture or text; a published size gets its published training.",
+    "folders of pictures or texts a class, tables of files or texts, parquet tables, or MNIST's files",
 )
 detect = _maker(
     "detect",
@@ -96,6 +102,17 @@ pose = _maker(
     "pose",
     "Named points of people or animals, each looked at by itself (top down).",
     "a folder with COCO keypoint annotations",
+)
+tag = _maker("tag", "A class for every word of a text.", "a folder with train.conll, or one such file")
+reconstruct = _maker(
+    "reconstruct",
+    "Masked pre-training: what stands in hidden cells; its run starts others (`model.weights=RUN`).",
+    "tables of texts",
+)
+transcribe = _maker(
+    "transcribe",
+    "What is said in sounds, with the times of words.",
+    "a folder with a manifest of sounds and their texts, or with features and transcripts",
 )
 _several = _maker("several", "", "")
 
@@ -127,11 +144,12 @@ def complete(
         where: what the values were read from; errors begin with it.
     """
     _check(said, where)
-    say = say or _silent
+    said, say = with_start(said), say or _silent
     layout = find_layout(said.get("data", {}), said["task"][KIND], say=say, where=where)
     found, sentence = find_modality(layout, modality or said.get("modality", {}).get(KIND))
     say(sentence)
-    defaults = RECIPES[said["task"][KIND]](layout, said, found, say)
+    task = said["task"][KIND]
+    defaults = OTHERS.get((task, found), RECIPES[task])(layout, said, found, say)
     rest = {name: values for name, values in _one_length(said).items() if name != "data"}  # that is in the layout
     return from_plain(_found(merged(defaults, rest)), where=where)
 
@@ -165,12 +183,12 @@ def _one_length(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _found(plain: dict[str, Any]) -> dict[str, Any]:
-    """The recipe must work from any folder, so a weight file is written with its whole path."""
+    """The recipe must work from any folder, so weights are written with their whole path."""
     weights = plain["model"].get("weights")
     if weights is None:
         return plain
-    if not Path(weights).is_file():
-        raise ConfigError(f"model.weights: {weights}: there is no such file")
+    if not Path(weights).is_file() and not Path(weights, "recipe.json").is_file():
+        raise ConfigError(f"model.weights: {weights}: there is no such file or run folder")
     return merged(plain, {"model": {"weights": str(Path(weights).resolve())}})
 
 

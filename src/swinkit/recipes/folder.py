@@ -11,6 +11,7 @@ from typing import Any
 
 from swinkit.engine import Checkpoints
 from swinkit.files import CheckpointError, ConfigError, replace_file
+from swinkit.recipes.learning import remembered
 from swinkit.recipes.plain import differences, from_plain, part, to_plain
 from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.text import read_text
@@ -24,6 +25,7 @@ PARTS = (
     "evaluations",
     "report.html",
     "pictures",
+    "tokenizer.json",
 )
 """Everything that is ever written into a run folder, and so all that may be removed from one."""
 
@@ -57,7 +59,7 @@ class RunFolder:
 
     def recipe(self, task: Task | None = None) -> Recipe:
         """The recipe of the run; `task` takes the place of one that swinkit does not know."""
-        return from_plain(self.plain(), where=str(self.file("recipe.json")), task=task)
+        return remembered(from_plain(self.plain(), where=str(self.file("recipe.json")), task=task), self.path)
 
     def checkpoints(self, recipe: Recipe) -> Checkpoints:
         """The checkpoints of the run; those of another recipe are refused."""

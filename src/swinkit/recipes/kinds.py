@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from swinkit.datasets import ClassFolder
 from swinkit.files import ConfigError, DataError, did_you_mean
 from swinkit.files.packed import is_packed, open_pack
 from swinkit.modalities import MODALITIES
@@ -16,7 +17,8 @@ ENDINGS = {
     "video": (".mp4", ".avi", ".mov", ".mkv", ".webm"),
     "volume": (".nii", ".nii.gz", ".dcm", ".mha", ".nrrd"),
 }
-"""Modality -> endings of its files. Text is missing: lists of names and tables lie beside every kind of data."""
+"""Modality -> endings of its files. Text is missing: lists of names and tables lie beside every kind of data, so .txt
+files count in class folders where there is nothing else."""
 OF_LAYOUTS = {"series": (".csv",)}
 """The same where only the layout of the data can tell, for tables lie beside every kind of data."""
 
@@ -42,6 +44,12 @@ def find_modality(layout: Layout, wanted: str | None = None) -> tuple[str, str]:
     kinds = {kind: {end: found[end] for end in ends if found[end]} for kind, ends in ENDINGS.items()}
     kinds = {kind: ends for kind, ends in kinds.items() if ends}
     told = "; ".join(f"{kind}: {_told(ends)}" for kind, ends in kinds.items())
+    if (
+        not kinds
+        and isinstance(layout, ClassFolder)
+        and (texts := [file for file in path.rglob("*.txt") if file.is_file()])
+    ):
+        return "text", f"modality: text ({len(texts)} .txt)"
     if not kinds:
         raise DataError(path, f"holds no file of a known kind; wanted {', '.join(ENDINGS['image'])}")
     if len(kinds) > 1:

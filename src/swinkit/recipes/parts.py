@@ -14,7 +14,6 @@ from swinkit.models import Model, build, prepare_training
 from swinkit.recipes.layouts import open_split
 from swinkit.recipes.recipe import Recipe
 from swinkit.types import Dataset, Layout, Record
-from swinkit.weights import KeyReport, fit, read_file
 
 
 def make_model(recipe: Recipe) -> Model:
@@ -37,22 +36,6 @@ def _outputs(recipe: Recipe) -> list[int] | None:
     wanted: tuple[int, ...] | None = getattr(recipe.task, "outputs", None)
     stages = range(len(recipe.model.config().depths))
     return None if wanted is None else [stages[i] for i in wanted if -len(stages) <= i < len(stages)]
-
-
-def start_from(model: Model, recipe: Recipe) -> KeyReport | None:
-    """Put the trained weights that the recipe names into the model; returns what became of every tensor.
-
-    Raises:
-        CheckpointError: the file is damaged, of no known layout, or of another architecture.
-    """
-    if recipe.model.weights is None:
-        return None
-    weights = read_file(recipe.model.weights)
-    # A classifier has another head, and norms only where it looks.
-    optional = ("head.", "backbone.norms.")
-    state, report = fit(weights, model.config, model.state_dict(), optional=optional)
-    model.load_state_dict(state)
-    return report
 
 
 def open_data(recipe: Recipe, split: str, layout: Layout | None = None) -> Dataset:

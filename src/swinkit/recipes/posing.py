@@ -10,20 +10,16 @@ import numpy as np
 
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
-from swinkit.recipes.suiting import fast_precision, picture_sizes, spread, suitable_model
+from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, spread, suitable_model
 from swinkit.types import Dataset, Layout
 
 SMALL: dict[str, Any] = {
     "task": {"decoder": "fpn", "channels": 64, "detail": 2},
     "training": {
+        **SMALL_TRAINING,
         "batch": 16,
         "rate": 2e-3,
-        "weight_decay": 0.05,
-        "betas": [0.9, 0.98],
         "warmup": 0.05,
-        "schedule": "cosine",
-        "clip": 1.0,
-        "ema": 0.998,
     },
 }
 """Our small models, from scratch."""

@@ -11,22 +11,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swinkit.files import ConfigError, DataError, replace_file, safe_join
+from swinkit.files import ConfigError, DataError, MissingExtra, replace_file, safe_join
 from swinkit.files.packed import is_packed, open_pack
 from swinkit.files.rasters import is_raster
 from swinkit.files.series import addresses
+from swinkit.files.volumes import is_volume, stem
 from swinkit.recipes.kinds import ENDINGS, OF_LAYOUTS
+from swinkit.recipes.listening import is_long, listen
 from swinkit.recipes.predictor import Predictor, Result, open_run
+from swinkit.recipes.raster_things import find_in_raster
 from swinkit.recipes.rasters import predict_raster
+from swinkit.recipes.text_answers import write_texts
 from swinkit.recipes.tracking import Tracking
 from swinkit.recipes.videos import CAMERA, files_of, is_film, predict_film
-from swinkit.recipes.writing import LIST, OVERLAY, Form, form_of
+from swinkit.recipes.writing import LIST, OVERLAY, Form, classes_of, form_of
+from swinkit.types import Detections
 
 RASTER = ".tif"
 SERIES = "series"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Done:
     """What came of it."""
 
@@ -55,23 +60,28 @@ def predict_files(
 
     predictions.json lists them all; every input has NAME-overlay.png to look at. Label maps are NAME.png beside that
     (class indices), classes predictions.csv, and things predictions-coco.json. A TIFF of more pixels than a picture may
-    have is labelled part by part into NAME.tif; a film or a camera (`camera:0`) becomes NAME-overlay.mp4 and
-    NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv. A table of several series has an answer
-    for each.
+    have is labelled part by part into NAME.tif, or its things are found part by part. A film or a camera (`camera:0`)
+    becomes NAME-overlay.mp4 and NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv. A
+    table of several series has an answer for each. Transcripts are
+    predictions.csv, words.csv with their times and predictions.jsonl; a long sound is heard in pieces and has no
+    picture.
 
     Args:
-        inputs: files, folders (their files of a known kind, at any depth) and patterns.
+        inputs: files, folders (their files of a known kind, at any depth) and patterns; where the run is about texts
+            also tables of them and texts themselves, and nothing is drawn.
 
     Raises:
         ConfigError: there is no run, nothing was found, or `out` holds a file that would be replaced.
     """
     predictor = run if isinstance(run, Predictor) else open_run(run)
+    if predictor.kind == "text":
+        return Done(*write_texts(predictor, inputs, Path(out), overwrite=overwrite, progress=progress))
     sources = find_inputs(inputs, predictor.kind)
     folder = Path(out)
-    names = _names([source for source, _ in sources])
+    names = names_of([source for source, _ in sources])
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file: choose a folder for --out")
-    form = form_of(predictor.recipe.task)
+    form = form_of(predictor.recipe.task, predictor.kind)
     tables = form.tables if any(not is_film(source) for source, _ in sources) else {}
     each = zip(sources, names, strict=True)
     files = [LIST, *tables, *(file for (source, _), name in each for file in _files(source, name, form, tracking))]
@@ -90,7 +100,7 @@ def predict_files(
             problems.append(error)
         if progress is not None:
             progress(index + 1, len(sources))
-    classes = tuple(getattr(predictor.recipe.task, "classes", ()))
+    classes = classes_of(predictor.recipe)
     for file, content in tables.items():
         replace_file(folder / file, content([entry for entry in predictions if "frames" not in entry], classes))
     done = Done(predictions=tuple(predictions), problems=tuple(problems))
@@ -112,6 +122,8 @@ def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]
             continue
         if is_packed(path):
             files = list(open_pack(path).images())
+        elif modality == "volume" and path.is_dir() and is_volume(path):
+            files = [path]  # a DICOM series
         elif path.is_dir():
             files = [file for file in sorted(path.rglob("*")) if _is_kind(file, modality)]
             if not files:
@@ -144,12 +156,12 @@ def _is_kind(file: Path, modality: str) -> bool:
     return file.name.lower().endswith(_endings(modality)) and not file.name.startswith(".") and file.is_file()
 
 
-def _names(sources: Sequence[Path]) -> list[str]:
+def names_of(sources: Sequence[Path]) -> list[str]:
     """A name for every input: its stem, with as many of its folders in front as it takes to tell it from the others."""
-    stems = [re.sub(r"\.csv#", "-", source.name) if "#" in source.suffix else source.stem for source in sources]
+    stems = [re.sub(r"\.csv#", "-", source.name) if "#" in source.suffix else stem(source) for source in sources]
     parts = [
-        [part.strip("/\\:.") or "root" for part in (*source.parts[:-1], stem)]
-        for source, stem in zip(sources, stems, strict=True)
+        [part.strip("/\\:.") or "root" for part in (*source.parts[:-1], name)]
+        for source, name in zip(sources, stems, strict=True)
     ]
     depth = [1] * len(sources)
     while True:
@@ -181,17 +193,30 @@ def _refuse_inputs(folder: Path, sources: Sequence[Path], files: Sequence[str]) 
 def _files(source: Path, name: str, form: Form, tracking: Tracking | None) -> tuple[str, ...]:
     if is_film(source):
         return files_of(name, track=tracking is not None)
-    return (name + RASTER, name + OVERLAY) if is_raster(source) else form.files(name)
+    if is_raster(source):
+        return (name + OVERLAY,) if form.tables else (name + RASTER, name + OVERLAY)
+    return form.files(name)
 
 
 def _answer(
     predictor: Predictor, source: Path, folder: Path, name: str, form: Form, tracking: Tracking | None
 ) -> dict[str, Any]:
-    if is_film(source):
-        return {**predict_film(predictor, str(source), folder, name, tracking=tracking), "id": name}
-    if not is_raster(source):
+    if not is_film(source) and not is_raster(source):
+        if is_long(predictor, source):
+            return {"source": str(source), **listen(predictor, source).to_json(), "id": name}
         return _write(predictor(source), folder, name, form)
+    try:
+        if is_film(source):
+            return {**predict_film(predictor, str(source), folder, name, tracking=tracking), "id": name}
+        return _part_by_part(predictor, source, folder, name)
+    except (ConfigError, MissingExtra) as error:  # the run cannot do this with it; the other inputs go on
+        raise DataError(source, str(error)) from error
+
+
+def _part_by_part(predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
     overlay, labels = safe_join(folder, name + OVERLAY), safe_join(folder, name + RASTER)
+    if getattr(predictor.recipe.task, "answers", None) is Detections:
+        return {**find_in_raster(predictor, source, overlay), "id": name, "overlay": overlay.name}
     return {
         **predict_raster(predictor, source, labels, overlay),
         "id": name,

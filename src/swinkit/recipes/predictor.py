@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,16 @@ from torch import nn
 
 from swinkit.engine import pick_device, read_weights
 from swinkit.files import CheckpointError, ConfigError
+from swinkit.files.texts import is_text, raw_text
+from swinkit.files.volumes import stem
 from swinkit.models import Model, prepared
 from swinkit.recipes import writing
+from swinkit.recipes.answering import asked
 from swinkit.recipes.folder import RunFolder
 from swinkit.recipes.parts import make_model
 from swinkit.recipes.plain import kind_name
 from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.text import nested
 from swinkit.types import Prediction, Record, Sample, Task
 
 
@@ -65,7 +69,7 @@ class Result:
         """
         path = Path(path)
         if not overlay:
-            writing.save(self.prediction, path)
+            writing.save(self.prediction, path, self.source)
             return path
         if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
             raise ConfigError(f"{path}: an overlay is .png, .jpg or .webp")
@@ -86,14 +90,18 @@ class Predictor:
         return kind_name("modality", self.recipe.modality)
 
     def __call__(self, source: Path | str | np.ndarray) -> Result:
-        """The answer for one file, or one array in the modality's raw form ([height width 3] uint8 RGB).
+        """The answer for one file, or one array in the modality's raw form ([height width 3] uint8 RGB); where the
+        run is about texts, words that name no file are a text.
 
         Raises:
             DataError: the input cannot be read; names the file.
         """
+        if isinstance(source, str) and self.kind == "text" and is_text(source):
+            source = raw_text(source)
         path = None if isinstance(source, np.ndarray) else Path(source)
         record = Record(
-            id="array" if path is None else path.stem, source=source if isinstance(source, np.ndarray) else Path(source)
+            id="array" if path is None else stem(path),
+            source=source if isinstance(source, np.ndarray) else Path(source),
         )
         sample = self.recipe.modality.standard(self.recipe.modality.read(record))
         (prediction,) = self.predict([sample])
@@ -111,19 +119,28 @@ class Predictor:
             yield self(source)
 
 
-def open_run(run: Path | str, *, checkpoint: str = "best", device: str = "auto", task: Task | None = None) -> Predictor:
+def open_run(
+    run: Path | str,
+    *,
+    checkpoint: str = "best",
+    device: str = "auto",
+    task: Task | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Predictor:
     """The predictor of a run folder, with its best weights (their running average where there is one).
 
     Args:
         checkpoint: `best`, `last`, a step or the path of a checkpoint folder.
         task: of a run whose task swinkit does not know.
+        changes: settings that change predictions alone, `{"task.flip": True, "task.window": [512, 512]}`.
 
     Raises:
-        ConfigError: there is no run, or its recipe cannot be read.
+        ConfigError: there is no run, its recipe cannot be read, or it takes no such setting.
         CheckpointError: there is no usable checkpoint.
     """
     recipe, model, name = load_run(run, checkpoint=checkpoint, task=task)
     recipe, where = _with_chosen(recipe, RunFolder(Path(run))), pick_device(device)
+    recipe = asked(recipe, nested(changes or {}))
     return Predictor(recipe, prepared(model.to(where)), where, name=name)
 
 

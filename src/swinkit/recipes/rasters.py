@@ -72,7 +72,7 @@ class _Part:
 def _windows(predictor: Predictor) -> tuple[Window, Window]:
     task, modality = predictor.recipe.task, predictor.recipe.modality
     if getattr(task, "answers", LabelMap) is not LabelMap:
-        raise ConfigError("rasters are labelled cell by cell: this run finds something else")
+        raise ConfigError("is a raster, in which segment labels cells and detect finds things: this run does neither")
     for name, plain in (("scales", (1.0,)), ("flip", False)):
         if getattr(task, name, plain) != plain:
             raise ConfigError(f"task.{name}: needs the whole picture, and this raster is read in parts: leave it out")

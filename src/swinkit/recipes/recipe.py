@@ -24,7 +24,8 @@ class ModelChoice:
     changes: dict[str, Any] = field(default_factory=dict[str, Any])
     """Fields of the backbone's configuration to replace, `{"drop_path": 0.1}`."""
     weights: str | None = None
-    """A file of trained weights to start from, in any layout that `swinkit.load` reads; None starts afresh."""
+    """Trained weights to start from: a file in any layout that `swinkit.load` reads, or a run folder, whose model is
+    taken over, and whose heads where there are tasks of the same names; None starts afresh."""
 
     def __post_init__(self) -> None:
         self.config()  # a wrong name or field shows here, not after the data was read

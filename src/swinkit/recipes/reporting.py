@@ -19,7 +19,18 @@ from swinkit.recipes.predictor import Predictor
 from swinkit.recipes.progress import duration
 from swinkit.recipes.recipe import Recipe
 from swinkit.report import ClassRow, Example, ModelFacts, RunFacts, write_report
-from swinkit.types import Answers, ClassScores, Dataset, Detections, LabelMap, Objects, Prediction, Record, Sample
+from swinkit.types import (
+    Answers,
+    ClassScores,
+    Dataset,
+    Detections,
+    LabelMap,
+    Objects,
+    Prediction,
+    Record,
+    Sample,
+    Transcript,
+)
 
 SHOWN = 3
 """Best and worst samples that the report shows, of each."""
@@ -96,7 +107,7 @@ def _example(predictor: Predictor, data: Dataset, evaluation: Evaluation, index:
     sample = _sample(predictor.recipe, data, index)
     (prediction,) = predictor.predict([sample])
     bare = dataclasses.replace(sample, target=None)
-    shown = {"input": modality.draw_target(bare, data.classes)}
+    shown = {} if sample.text else {"input": modality.draw_target(bare, data.classes)}
     if not isinstance(prediction, ClassScores):  # a picture has one class: the words below say which
         shown["truth"] = modality.draw_target(sample, data.classes)
         shown["prediction"] = modality.draw(bare, prediction)
@@ -106,6 +117,7 @@ def _example(predictor: Predictor, data: Dataset, evaluation: Evaluation, index:
         pictures=shown,
         classes=_seen(sample, prediction, data.classes),
         note=_words(sample.target, prediction),
+        text=sample.text,
     )
 
 
@@ -123,6 +135,9 @@ def _words(target: Any, prediction: Prediction) -> str:
     if isinstance(prediction, Answers):
         each = [_words(target.get(name), answer) for name, answer in prediction.answers.items()]
         return "; ".join(words for words in each if words)
+    if isinstance(prediction, Transcript):
+        said = "" if target is None else f"truth: {prediction.spelled(target.tolist())}; "
+        return f"{said}prediction: {prediction.text}"
     if not isinstance(prediction, ClassScores):
         return ""
     best = ", ".join(f"{name} {score:.2f}" for name, score in prediction.best(3))

@@ -11,22 +11,18 @@ import numpy as np
 from swinkit.files import DataError
 from swinkit.files.masks import IGNORE
 from swinkit.ops.losses import frequencies, median_frequency
+from swinkit.recipes import volumes
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
-from swinkit.recipes.suiting import fast_precision, picture_sizes, spread, suitable_model, training_view
+from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, spread, suitable_model, training_view
 from swinkit.types import Dataset, Layout
 
 SMALL: dict[str, Any] = {
     "task": {"decoder": "fpn", "detail": 2, "channels": 64, "dice": 1.0},
     "training": {
+        **SMALL_TRAINING,
         "batch": 16,
         "rate": 3e-3,
-        "weight_decay": 0.05,
-        "betas": [0.9, 0.98],
-        "warmup": 0.1,
-        "schedule": "cosine",
-        "clip": 1.0,
-        "ema": 0.998,
     },
 }
 """Our small models, from scratch, on small data: chosen on the validation split of digit scenes."""
@@ -71,13 +67,16 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     training = open_split(layout, "train", say=say)
     for split in layout.splits():
         open_split(layout, split)  # files that do not belong together should show now, not after the training
+    if modality == "volume":
+        task = {KIND: "segment", "classes": list(training.classes), **_shares(training, said)}
+        return volumes.defaults(layout, said, modality, training, task, say)
     sizes = picture_sizes(training)
     name = said.get("model", {}).get("name") or suitable_model(sizes)
     small = name.startswith(("swin_nano", "swin_micro"))
     chosen = SMALL if small else FINE_TUNED if said.get("model", {}).get("weights") else PUBLISHED
     beside = BUILT_IN.get(kind_name("data", layout), {})
     task = {KIND: "segment", "classes": list(training.classes), **_decoder(chosen["task"], said.get("task", {}))}
-    task |= _balance(training, {name for name in ("class_weights", "prior") if name not in said.get("task", {})})
+    task |= _shares(training, said)
     view = {} if {"size", "scale", "shorter"} & set(said.get("modality", {})) else training_view(sizes)
     batch = said.get("training", {}).get("batch", chosen["training"]["batch"])
     length = {"steps": _steps(len(training), batch, small)}
@@ -101,6 +100,11 @@ def _steps(samples: int, batch: Any, small: bool) -> int:
     """Enough passes for small data to be learnt, and an end for large data."""
     epochs, least, most = (40, 1000, 20_000) if small else (100, 2000, 160_000)
     return int(min(max(epochs * samples / batch, least), most)) if isinstance(batch, int) and batch > 0 else least
+
+
+def _shares(training: Dataset, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Class weights and prior, as far as they were not said."""
+    return _balance(training, {name for name in ("class_weights", "prior") if name not in said.get("task", {})})
 
 
 def _balance(split: Dataset, wanted: set[str]) -> dict[str, Any]:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from swinkit.engine import Counted, Interruption, State, Stopped, World, launch, pick_device
+from swinkit.engine import Counted, Interruption, State, Stopped, World, keep_heap, launch, pick_device
 from swinkit.recipes.environment import environment
 from swinkit.recipes.folder import RunFolder, free_folder
 from swinkit.recipes.following import drain, follow
-from swinkit.recipes.parts import events, first, make_model, open_data, start_from
+from swinkit.recipes.learning import learnt
+from swinkit.recipes.parts import events, first, make_model, open_data
 from swinkit.recipes.progress import Display
 from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.runs import Run
+from swinkit.recipes.starting import start_from
 
 
 class Interrupted(KeyboardInterrupt):
@@ -82,6 +84,7 @@ def train(
 
 def carry_out(order: Order) -> None:
     """Train as ordered; Interrupted where a signal came."""
+    order = replace(order, recipe=learnt(order.recipe, order.folder.path))
     training = order.recipe.training
     stopped = launch(_work, order, processes=training.processes, device=training.device)
     if stopped.reason == "interrupted":
@@ -93,6 +96,7 @@ def carry_out(order: Order) -> None:
 
 def _work(world: World, order: Order) -> Stopped:
     recipe = order.recipe
+    keep_heap()
     device = pick_device(recipe.training.device, world)
     data, validation = (first(open_data(recipe, split), order.few) for split in ("train", "val"))
     model = make_model(recipe)

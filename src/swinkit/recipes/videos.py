@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
 
 from swinkit.files import ConfigError, DataError
-from swinkit.files.series import PARTS
 from swinkit.modalities.image import drawing
+from swinkit.recipes.film_tracks import COLUMNS, Table, followed
 from swinkit.recipes.predictor import Predictor
-from swinkit.recipes.tracking import Tracked, Tracker, Tracking
-from swinkit.types import Detections, Keypoints, LabelMap, Prediction
+from swinkit.recipes.scenes import Scenes
+from swinkit.recipes.tracking import Tracker, Tracking
+from swinkit.types import LabelMap
 
 ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 CAMERA = "camera:"
 """Before the number of a camera, `camera:0`."""
 FILM, LINES, TRACKS = "-overlay.mp4", ".jsonl", "-tracks.csv"
-COLUMNS: dict[type, tuple[str, ...]] = {
-    Detections: ("frame", "track", "class", "score", "left", "top", "right", "bottom"),
-    Keypoints: ("frame", "track", "point", *PARTS),
-}
-"""Kind of answer that can be followed -> the columns of its table."""
 RATE = 25.0
 """Frames a second, where a film does not say."""
 
@@ -78,9 +72,10 @@ def predict_film(
         ConfigError: there is nothing to follow in what the run finds.
     """
     tracker = None if tracking is None else Tracker(tracking)
-    answers = getattr(predictor.recipe.task, "answers", LabelMap)
-    if tracker is not None and answers not in COLUMNS:
+    finder = predictor.finder if isinstance(predictor, Scenes) else predictor
+    if tracker is not None and getattr(finder.recipe.task, "answers", LabelMap) not in COLUMNS:
         raise ConfigError("--track follows things (task detect) and points (task pose); this run finds something else")
+    answers = getattr(predictor.recipe.task, "answers", LabelMap)
     film_file, lines_file = (folder / file for file in files_of(name, track=False))
     count = 0
     with ExitStack() as stack:
@@ -88,11 +83,15 @@ def predict_film(
         lines = stack.enter_context(lines_file.open("w", encoding="utf-8"))
         out = stack.enter_context(_Writer(film_file))
         place = folder / (name + TRACKS)
-        table = None if tracker is None else stack.enter_context(closing(_Table(place, COLUMNS[answers])))
+        table = None if tracker is None else stack.enter_context(closing(Table(place, COLUMNS[answers])))
         try:
             for count, frame in enumerate(frames, start=1):
-                prediction = replace(predictor(frame).prediction, id=f"{film.name}-{count - 1:06d}")
-                drawn, plain = _shown(frame, prediction, tracker, table, count - 1)
+                if tracker is None or table is None:
+                    prediction = predictor(frame).prediction
+                    drawn, plain = drawing.draw(frame, prediction), prediction.to_json()
+                else:
+                    drawn, plain = followed(predictor, frame, tracker, table, count - 1)
+                plain["id"] = f"{film.name}-{count - 1:06d}"
                 out.write(drawn, film.rate)
                 lines.write(json.dumps({"frame": count - 1, "second": (count - 1) / film.rate, **plain}) + "\n")
                 if progress is not None:
@@ -107,79 +106,6 @@ def predict_film(
             (folder / file).unlink(missing_ok=True)
         raise DataError(source, "holds no frame that can be decoded")
     return {"source": source, "frames": count, "size": list(film.size), "rate": film.rate}
-
-
-def _shown(
-    frame: np.ndarray, prediction: Prediction, tracker: Tracker | None, table: _Table | None, index: int
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """The frame with the answer drawn, and the answer as plain values."""
-    if tracker is None or table is None or not isinstance(prediction, (Detections, Keypoints)):
-        return drawing.draw(frame, prediction), prediction.to_json()
-    if isinstance(prediction, Keypoints):
-        return _points(frame, prediction, tracker, table, index)
-    tracked = tracker.update(prediction)
-    for each in tracked:
-        places = [f"{value:.2f}" for value in each.box]
-        table.write(index, each.number, prediction.classes[each.label], f"{each.score:.4f}", *places)
-    plain = _numbered(_followed(prediction, tracked).to_json(), tracked)
-    words = [f"{each.number} {prediction.classes[each.label]}" for each in tracked]
-    boxes = np.array([each.box for each in tracked]).reshape(-1, 4)
-    numbers = np.array([each.number for each in tracked], np.int64)  # a colour a track
-    return drawing.things(frame, boxes, numbers, words), plain
-
-
-def _points(
-    frame: np.ndarray, prediction: Keypoints, tracker: Tracker, table: _Table, index: int
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """The same for points: a thing is followed by the box in which it was looked for."""
-    count = len(prediction)
-    boxes = Detections(
-        id=prediction.id, boxes=prediction.boxes, labels=torch.zeros(count, dtype=torch.int64),
-        scores=torch.ones(count), classes=("thing",), size=prediction.size,
-    )  # fmt: skip
-    tracked = tracker.update(boxes)
-    which = [each.detection for each in tracked]
-    followed = replace(prediction, points=prediction.points[which], boxes=prediction.boxes[which])
-    plain = _numbered(followed.to_json(), tracked)
-    for thing in plain["objects"]:
-        values = iter(thing["keypoints"])
-        for name, x, y, _, score in zip(plain["names"], values, values, values, thing["scores"], strict=True):
-            table.write(index, thing["track"], name, f"{x:.3f}", f"{y:.3f}", f"{score:.6f}")
-    return drawing.draw(frame, followed), plain
-
-
-def _numbered(plain: dict[str, Any], tracked: list[Tracked]) -> dict[str, Any]:
-    for thing, each in zip(plain["objects"], tracked, strict=True):
-        thing["track"] = each.number
-    return plain
-
-
-def _followed(prediction: Detections, tracked: list[Tracked]) -> Detections:
-    """The things that are followed, where their tracks have them."""
-    boxes = np.array([each.box for each in tracked], np.float32).reshape(-1, 4)
-    which = torch.tensor([each.detection for each in tracked], dtype=torch.int64)
-    return replace(
-        prediction,
-        boxes=torch.from_numpy(boxes),
-        labels=torch.tensor([each.label for each in tracked], dtype=torch.int64),
-        scores=prediction.scores[which],
-        masks=None if prediction.masks is None else prediction.masks[which],
-    )
-
-
-class _Table:
-    """Tracks as CSV."""
-
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self._file: TextIO = path.open("w", encoding="utf-8", newline="")
-        self._rows = csv.writer(self._file, lineterminator="\n")
-        self.write(*columns)
-
-    def write(self, *cells: object) -> None:
-        self._rows.writerow(cells)
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class _Writer:

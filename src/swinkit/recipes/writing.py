@@ -14,8 +14,21 @@ import numpy as np
 from PIL import Image as Picture
 
 from swinkit.files import ConfigError
+from swinkit.files.volumes import NIFTI, write_labels
 from swinkit.ops.palette import colours
-from swinkit.types import Answers, ClassScores, Detections, Keypoints, LabelMap, Prediction, Task
+from swinkit.recipes.recipe import Recipe
+from swinkit.types import (
+    Answers,
+    ClassScores,
+    Detections,
+    Filled,
+    Keypoints,
+    LabelMap,
+    Prediction,
+    Tags,
+    Task,
+    Transcript,
+)
 
 LIST = "predictions.json"
 OVERLAY = "-overlay.png"
@@ -37,17 +50,29 @@ class Form:
         return (*([name + self.own] if self.own else []), name + OVERLAY)
 
 
-def form_of(task: Task) -> Form:
+def form_of(task: Task, modality: str = "image") -> Form:
     """How a task's answers are written."""
-    return FORMS[getattr(task, "answers", LabelMap)]
+    kind = getattr(task, "answers", LabelMap)
+    return Form(own=NIFTI[1]) if kind is LabelMap and modality == "volume" else FORMS[kind]
 
 
-def save(prediction: Prediction, path: Path) -> None:
-    """One answer alone: an index PNG in the classes' colours for a label map, JSON for every other kind.
+def classes_of(recipe: Recipe) -> tuple[str, ...]:
+    """The names that tables give what is found: the classes, or the one category whose points are."""
+    return tuple(getattr(recipe.task, "classes", ())) or (getattr(recipe.data, "category", "") or "thing",)
+
+
+def save(prediction: Prediction, path: Path, source: Path | None = None) -> None:
+    """One answer alone: an index PNG in the classes' colours for a label map (of a volume NIfTI, in the geometry of the
+    file `source`), JSON for every other kind.
 
     Raises:
         ConfigError: the ending of the path is another.
     """
+    if isinstance(prediction, LabelMap) and prediction.labels.ndim == 3:
+        if source is None or not path.name.lower().endswith(NIFTI):
+            raise ConfigError(f"{path}: labels of a volume are saved as {NIFTI[1]}, beside the file they are for")
+        write_labels(prediction.labels.numpy(), source, path)
+        return
     wanted = ".png" if isinstance(prediction, LabelMap) else ".json"
     if path.suffix.lower() != wanted:
         kind = "mask" if isinstance(prediction, LabelMap) else "prediction"
@@ -67,6 +92,14 @@ def class_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
     rows.writerow(["file", "class", "score"])
     rows.writerows([entry.get("source", entry["id"]), entry["class"], f"{entry['score']:.6f}"] for entry in entries)
     return text.getvalue().encode()
+
+
+def conll(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """CoNLL: a line a word with its class after a tab, an empty line after every text."""
+    return "".join(
+        "".join(f"{word}\t{tag}\n" for word, tag in zip(entry["words"], entry["tags"], strict=True)) + "\n"
+        for entry in entries
+    ).encode()
 
 
 def coco(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
@@ -93,8 +126,8 @@ def coco(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
 
 def coco_points(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
     """The same for points: one category with their names and skeleton, which COCO counts from 1."""
-    named = [{**entry, "objects": [{**thing, "class": "thing"} for thing in entry["objects"]]} for entry in entries]
-    document = json.loads(coco(named, ("thing",)))
+    named = [{**entry, "objects": [{**thing, "class": classes[0]} for thing in entry["objects"]]} for entry in entries]
+    document = json.loads(coco(named, classes[:1]))
     if entries:
         skeleton = [[one + 1, other + 1] for one, other in entries[0]["skeleton"]]
         document["categories"][0] |= {"keypoints": entries[0]["names"], "skeleton": skeleton}
@@ -116,11 +149,47 @@ def point_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
     return text.getvalue().encode()
 
 
+def text_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """CSV with a line an input: its file, what is said in it and how sure that is."""
+    return _table(
+        ["file", "text", "score"], [[_file(entry), entry["text"], f"{entry['score']:.6f}"] for entry in entries]
+    )
+
+
+def word_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """CSV with a line a word: its file, the word, and the seconds where it begins and ends."""
+    rows = [[_file(entry), *(word[name] for name in ("word", "start", "end"))]
+            for entry in entries for word in entry["words"]]  # fmt: skip
+    return _table(["file", "word", "start", "end"], rows)
+
+
+def json_lines(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:
+    """A JSON document a line, as manifests of speech have them."""
+    names = ("text", "score", "words")
+    rows = [{"audio_filepath": _file(entry), **{name: entry[name] for name in names}} for entry in entries]
+    return "".join(json.dumps(row, allow_nan=False, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def _file(entry: Entry) -> Any:
+    return entry.get("source", entry["id"])
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
 FORMS: dict[type, Form] = {
     LabelMap: Form(own=".png"),
     Answers: Form(),
     ClassScores: Form(tables={"predictions.csv": class_table}),
+    Filled: Form(),
+    Tags: Form(tables={"predictions.conll": conll}),
     Detections: Form(tables={"predictions-coco.json": coco}),
+    Transcript: Form(tables={"predictions.csv": text_table, "words.csv": word_table, "predictions.jsonl": json_lines}),
     Keypoints: Form(tables={"predictions-coco.json": coco_points, "keypoints.csv": point_table}),
 }
 """Kind of answer -> how it is written."""

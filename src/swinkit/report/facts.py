@@ -32,6 +32,8 @@ class Example:
     pictures: Mapping[str, np.ndarray]
     """Caption -> [h w 3] or [h w] uint8, in the order to show."""
     note: str = ""
+    text: str = ""
+    """The input itself, where it is a text."""
     classes: Sequence[str] = ()
     """Names seen in truth or prediction: the legend below the pictures."""
 

@@ -33,7 +33,7 @@ def write_report(folder: Path, facts: RunFacts) -> Path:
         plots["confusion"] = [("Confusion matrix", light, dark)]
         files["confusion.png"] = light
     for kind, group in (("best", facts.best), ("worst", facts.worst)):
-        for index, example in enumerate(group, start=1):
+        for index, example in enumerate((each for each in group if each.pictures), start=1):
             files[f"{kind}-{index}.png"] = side_by_side(list(example.pictures.values()))
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)

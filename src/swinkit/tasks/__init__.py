@@ -8,15 +8,21 @@ from swinkit.files import ConfigError, did_you_mean
 from swinkit.tasks.classify import Classify
 from swinkit.tasks.detect import Detect
 from swinkit.tasks.pose import Pose
+from swinkit.tasks.reconstruct import Reconstruct
 from swinkit.tasks.segment import Segment
 from swinkit.tasks.several import Several
+from swinkit.tasks.tag import Tag
+from swinkit.tasks.transcribe import Transcribe
 
 TASKS: dict[str, type[Any]] = {
     "segment": Segment,
     "classify": Classify,
     "detect": Detect,
     "pose": Pose,
+    "transcribe": Transcribe,
     "several": Several,
+    "tag": Tag,
+    "reconstruct": Reconstruct,
 }
 
 
@@ -27,4 +33,4 @@ def find(name: str) -> type[Any]:
     return TASKS[name]
 
 
-__all__ = ["TASKS", "Classify", "Detect", "Pose", "Segment", "Several", "find"]
+__all__ = ["TASKS", "Classify", "Detect", "Pose", "Reconstruct", "Segment", "Several", "Tag", "Transcribe", "find"]

@@ -57,6 +57,7 @@ class Pose:
 
     answers: ClassVar[type] = Keypoints
     ranks: ClassVar[tuple[int, ...]] = (2,)
+    answering: ClassVar[tuple[str, ...]] = ("flip",)
 
     def __post_init__(self) -> None:
         count = len(self.points)

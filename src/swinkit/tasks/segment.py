@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from swinkit.files import ConfigError, DataError, did_you_mean
-from swinkit.heads import FPN, HEADS, UPerNet
-from swinkit.metrics import MeanIou
+from swinkit.heads import FPN, HEADS, UNet, UPerNet
+from swinkit.metrics import DiceScore, MeanIou
 from swinkit.ops.losses import Terms, cross_entropy, dice, in_parts
 from swinkit.ops.resize import best_class, extent, fit, stretch
-from swinkit.ops.sliding import average_views, slide
+from swinkit.ops.sliding import average_views, check_views, slide
 from swinkit.types import Batch, LabelMap, Levels, Window
 
 
@@ -29,10 +29,12 @@ class Segment:
     """The id of cells that have no label."""
     also_ignore: tuple[int, ...] = ()
     """Further ids that are treated like `ignore`."""
-    decoder: Literal["fpn", "upernet"] = "fpn"
-    """The head: light and fast, or as published with Swin."""
+    decoder: Literal["fpn", "upernet", "unet"] = "fpn"
+    """The head: light and fast, as published with Swin, or that of Swin UNETR for volumes."""
     channels: int | None = None
-    """Width of the decoder; None is its own: 96 for fpn, 512 for upernet."""
+    """Width of the decoder; None is its own: 96 for fpn, 512 for upernet, the finest level's for unet."""
+    inputs: int = 1
+    """unet: channels of the grid."""
     detail: int = 1
     """fpn: cells labelled per finest token and axis; 2 sharpens edges at almost no cost."""
     dice: float = 0.0
@@ -55,6 +57,11 @@ class Segment:
     """Prediction averages over the grid and its mirror image along the last axis."""
     scores: bool = False
     """Predictions carry the probability of the chosen class."""
+    measure: Literal["iou", "dice"] = "iou"
+    """What is reported: intersection over union of the whole split, or Dice and surface distance case by case, the
+    first class being the background."""
+
+    answering: ClassVar[tuple[str, ...]] = ("window", "stride", "scales", "flip", "scores")
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
@@ -66,7 +73,7 @@ class Segment:
         if self.decoder not in HEADS:
             raise ConfigError(f"decoder: no {self.decoder!r}: {did_you_mean(self.decoder, HEADS)}")
         if self.detail < 1 or (self.detail > 1 and self.decoder != "fpn"):
-            raise ConfigError(f"detail: {self.detail} does not go with {self.decoder}; fpn takes 1 or more, upernet 1")
+            raise ConfigError(f"detail: {self.detail} does not go with {self.decoder}; fpn takes 1 or more, others 1")
 
     def _check_numbers(self) -> None:
         for name, low in (("class_weights", 0.0), ("prior", 1e-12)):
@@ -78,12 +85,7 @@ class Segment:
         for name in ("dice", "auxiliary", "smoothing"):
             if not 0 <= (getattr(self, name) or 0) < (1 if name == "smoothing" else float("inf")):
                 raise ConfigError(f"{name}: {getattr(self, name)} is out of range; 0 turns it off")
-        if not self.scales or min(self.scales) <= 0:
-            raise ConfigError(f"scales: {self.scales} are not positive factors; (1.0,) is the plain size")
-        if self.stride and len(self.stride) != len(self.window):
-            raise ConfigError(f"stride: {self.stride} and window {self.window} need the same number of axes")
-        if any(not 0 < s <= w for s, w in zip(self.stride or self.window, self.window, strict=True)):
-            raise ConfigError(f"stride: {self.stride} has to be positive and at most the window {self.window}")
+        check_views(self.window, self.stride, self.scales)
 
     def head(self, levels: Levels) -> nn.Module:
         """The decoder, with this task's classes."""
@@ -91,6 +93,8 @@ class Segment:
         if self.decoder == "upernet":
             auxiliary = 256 if self._auxiliary else 0
             return UPerNet(levels, classes, channels=self.channels or 512, auxiliary=auxiliary, prior=prior)
+        if self.decoder == "unet":
+            return UNet(levels, classes, channels=self.channels, inputs=self.inputs, prior=prior)
         channels = self.channels or 96
         auxiliary = channels if self._auxiliary else 0
         return FPN(levels, classes, channels=channels, detail=self.detail, auxiliary=auxiliary, prior=prior)
@@ -122,9 +126,9 @@ class Segment:
             )
         return found
 
-    def metrics(self) -> MeanIou:
-        """Mean IoU, pixel accuracy and IoU per class."""
-        return MeanIou(self.classes, (self.ignore, *self.also_ignore))
+    def metrics(self) -> MeanIou | DiceScore:
+        """Mean IoU, pixel accuracy and IoU per class; or Dice and surface distance."""
+        return (DiceScore if self.measure == "dice" else MeanIou)(self.classes, (self.ignore, *self.also_ignore))
 
     @classmethod
     def example(cls, rank: int) -> tuple[Segment, Batch]:

@@ -23,6 +23,9 @@ class Several:
     weights: dict[str, float] = field(default_factory=dict[str, float])
     """Factor of every task's losses; empty: learned, each task's as exp(-s) with s added to the loss, the logarithm of
     its variance (Kendall et al. 2018)."""
+    kept: tuple[str, ...] = ()
+    """Tasks whose heads stay as they began (see `model.weights`): they answer and are measured, and learn nothing. With
+    all stages frozen too (`training.freeze`) their answers stay the same to the bit."""
 
     answers: ClassVar[type] = Answers
     parts: ClassVar[dict[str, str]] = {"tasks": "task"}
@@ -34,8 +37,13 @@ class Several:
         for name in self.tasks:
             if not name.isidentifier():
                 raise ConfigError(f"tasks: {name!r} is no name: letters, digits and _")
-        if self.weights and set(self.weights) != set(self.tasks):
-            raise ConfigError(f"weights: {self.weights} is not one factor for each of {', '.join(self.tasks)}")
+        if strange := set(self.kept) - set(self.tasks):
+            raise ConfigError(f"kept: {min(strange)!r} is none of the tasks {', '.join(self.tasks)}")
+        learned = [name for name in self.tasks if name not in self.kept]
+        if not learned:
+            raise ConfigError(f"kept: {', '.join(self.kept)} leaves no task to learn: add one, or keep fewer")
+        if self.weights and set(self.weights) != set(learned):
+            raise ConfigError(f"weights: {self.weights} is not one factor for each of {', '.join(learned)}")
         if self.weights and min(self.weights.values()) < 0:
             raise ConfigError(f"weights: {self.weights}: factors are 0 or more")
 
@@ -43,7 +51,7 @@ class Several:
         """The tasks' heads side by side."""
         seen = {name: getattr(task, "outputs", None) for name, task in self.tasks.items()}
         heads = {name: task.head(part_of(levels, seen[name])) for name, task in self.tasks.items()}
-        return Joint(heads, seen, balanced=not self.weights)
+        return Joint(heads, seen, balanced=not self.weights, kept=self.kept)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """Every task's losses as `task/loss`, weighted; the backbone is computed once."""
@@ -53,7 +61,7 @@ class Several:
         found: dict[str, tuple[Tensor, Tensor]] = {}
         for name, task in self.tasks.items():
             rows, target = batch.target.get(name, (None, None))
-            if rows is None or not len(rows):
+            if rows is None or not len(rows) or name in self.kept:
                 continue
             part = _part(batch, rows.tolist(), target)
             told = _Told(model, name, part.grid, _picked(outputs[name], rows))

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from swinkit.types.objects import Objects
-from swinkit.types.predictions import Answers, ClassScores, Detections, Keypoints, LabelMap, Prediction
+from swinkit.types.predictions import (
+    Answers,
+    ClassScores,
+    Detections,
+    Filled,
+    Keypoints,
+    LabelMap,
+    Prediction,
+    Tags,
+    Transcript,
+    Word,
+)
 from swinkit.types.protocols import Dataset, Layout, Metrics, Modality, Task
 from swinkit.types.values import Batch, Levels, Record, Region, Sample, Window
 
@@ -13,6 +24,7 @@ __all__ = [
     "ClassScores",
     "Dataset",
     "Detections",
+    "Filled",
     "Keypoints",
     "LabelMap",
     "Layout",
@@ -24,6 +36,9 @@ __all__ = [
     "Record",
     "Region",
     "Sample",
+    "Tags",
     "Task",
+    "Transcript",
     "Window",
+    "Word",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from swinkit.files.run_lengths import encoded
 from swinkit.types.values import Window
 
 
@@ -64,6 +65,44 @@ class ClassScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """A class for each of the n things of a sequence, say the words of a sentence."""
+
+    id: str
+    labels: Tensor
+    """[n] int64 class indices on the CPU."""
+    scores: Tensor
+    """[n] float32 probabilities of these classes."""
+    classes: tuple[str, ...]
+
+    def names(self) -> list[str]:
+        """The classes by name."""
+        return [self.classes[label] for label in self.labels.tolist()]
+
+    def to_json(self) -> dict[str, Any]:
+        """The classes in order, and their probabilities."""
+        return {"id": self.id, "tags": self.names(), "scores": self.scores.tolist()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """What is found in the hidden cells of one sample."""
+
+    id: str
+    cells: Tensor
+    """[n] int64 on the CPU."""
+    labels: Tensor
+    """[n] int64: the most probable id of each."""
+    scores: Tensor
+    """[n] float32: its probability."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Cells, ids and probabilities."""
+        found = {"cells": self.cells.tolist(), "ids": self.labels.tolist(), "scores": self.scores.tolist()}
+        return {"id": self.id, **found}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Detections:
     """The things found in one picture, best first."""
 
@@ -87,17 +126,25 @@ class Detections:
 
     def certain(self) -> Detections:
         """Only what is not doubtful."""
-        kept = self.scores >= self.sure
-        masks = None if self.masks is None else self.masks[kept]
-        return replace(self, boxes=self.boxes[kept], labels=self.labels[kept], scores=self.scores[kept], masks=masks)
+        return self.chosen(self.scores >= self.sure)
+
+    def chosen(self, which: Tensor) -> Detections:
+        """Those of [m] indices or an [n] mask."""
+        masks = None if self.masks is None else self.masks[which]
+        return replace(self, boxes=self.boxes[which], labels=self.labels[which], scores=self.scores[which], masks=masks)
 
     def to_json(self) -> dict[str, Any]:
-        """Every thing with class, score and box [left, top, width, height], as COCO writes them."""
+        """Every thing with class, score and box [left, top, width, height], as COCO writes them; where there are masks,
+        each as COCO's compressed run lengths (`segmentation`) with the number of its pixels (`area`)."""
         rows = zip(self.boxes.tolist(), self.labels.tolist(), self.scores.tolist(), strict=True)
         things = [
             {"class": self.classes[label], "score": score, "bbox": [x1, y1, x2 - x1, y2 - y1]}
             for (x1, y1, x2, y2), label, score in rows
         ]
+        if self.masks is not None:
+            areas = self.masks.sum((1, 2)).tolist()
+            for thing, runs, covered in zip(things, encoded(self.masks.numpy()), areas, strict=True):
+                thing |= {"segmentation": runs, "area": covered}
         return {"id": self.id, "size": list(self.size), "objects": things}
 
 
@@ -116,15 +163,17 @@ class Keypoints:
     """Points that a line joins, counted from 0."""
     size: Window
     """[height width] of the original picture."""
+    found: Detections | None = None
+    """As what each was found, where the things were not given."""
 
     def __len__(self) -> int:
         return len(self.points)
 
     def to_json(self) -> dict[str, Any]:
-        """Every thing with its score (the mean of its points'), box [left, top, width, height] and `keypoints` [x, y,
-        2] in a row, as COCO writes them (0 is the middle of the first pixel), and the points' own scores; skeleton
-        counted from 0."""
-        things = [
+        """Every thing with its score (the mean of its points', times that of the thing where it was found), box [left,
+        top, width, height] and `keypoints` [x, y, 2] in a row, as COCO writes them (0 is the middle of the first
+        pixel), and the points' own scores; skeleton counted from 0."""
+        things: list[dict[str, Any]] = [
             {
                 "score": sum(score for _, _, score in rows) / max(len(rows), 1),
                 "bbox": [x1, y1, x2 - x1, y2 - y1],
@@ -134,8 +183,45 @@ class Keypoints:
             }
             for rows, (x1, y1, x2, y2) in zip(self.points.tolist(), self.boxes.tolist(), strict=True)
         ]
+        if self.found is not None:
+            for thing, label, score in zip(things, self.found.labels.tolist(), self.found.scores.tolist(), strict=True):
+                thing |= {"score": thing["score"] * score, "class": self.found.classes[label], "found": score}
         about = {"names": list(self.names), "skeleton": [list(pair) for pair in self.skeleton]}
         return {"id": self.id, "size": list(self.size), **about, "objects": things}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A word that was heard."""
+
+    text: str
+    start: float
+    """Seconds from the beginning of the sound, where the word begins to be heard ..."""
+    end: float
+    """... and ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What is said in one sound."""
+
+    id: str
+    text: str
+    words: tuple[Word, ...]
+    """The words of the text with their times."""
+    score: float
+    """Mean probability of the best path's steps, 0 to 1: lower where the model was in doubt."""
+    units: tuple[str, ...]
+    """What texts are spelled with: a transcript's target is their indices."""
+
+    def spelled(self, target: Sequence[int]) -> str:
+        """The text of a target."""
+        return "".join(self.units[index] for index in target if index >= 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """The text and every word with its times in seconds."""
+        words = [{"word": word.text, "start": round(word.start, 3), "end": round(word.end, 3)} for word in self.words]
+        return {"id": self.id, "text": self.text, "score": self.score, "words": words}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,5 +238,5 @@ class Answers:
         return {"id": self.id, **{name: {k: v for k, v in found.items() if k != "id"} for name, found in each.items()}}
 
 
-Prediction = LabelMap | ClassScores | Detections | Keypoints | Answers
+Prediction = LabelMap | ClassScores | Tags | Filled | Detections | Keypoints | Transcript | Answers
 """What a task returns for one sample."""

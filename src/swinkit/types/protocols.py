@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor, nn
@@ -15,8 +15,10 @@ from swinkit.types.values import Batch, Levels, Record, Sample
 class Metrics(Protocol):
     """Figures over a split, gathered batch by batch."""
 
-    main: ClassVar[str]
-    """The figure in `result()` that chooses the best checkpoint; larger is better."""
+    @property
+    def main(self) -> str:
+        """The figure in `result()` that chooses the best checkpoint; larger is better."""
+        ...
 
     def update(self, predictions: Sequence[Prediction], batch: Batch) -> None:
         """Count one batch."""
@@ -45,8 +47,10 @@ class Metrics(Protocol):
 class Task(Protocol):
     """What to answer for a grid; a frozen dataclass whose fields are its settings.
 
-    Two things it may say as class variables: `outputs`, the stages whose features its head sees ((-1,) is the coarsest
-    alone; all where it says nothing), and `answers`, the class of its predictions (`LabelMap` where it says nothing).
+    Three things it may say as class variables: `outputs`, the stages whose features its head sees ((-1,) is the
+    coarsest alone; all where it says nothing), `answers`, the class of its predictions (`LabelMap` where it says
+    nothing), and `answering`, its settings that change predictions alone, so that a trained run may be asked with
+    others; a modality may say them too.
     """
 
     def head(self, levels: Levels) -> nn.Module:
@@ -97,7 +101,12 @@ class Layout(Protocol):
 
 
 class Modality(Protocol):
-    """From files to grids and back to something a person can look at."""
+    """From files to grids and back to something a person can look at.
+
+    One that learns from the training split before a run also says `learn(Dataset) -> bytes`, `learnt(bytes) ->
+    Modality` and `file`, the name under which the run folder keeps those bytes; and `exact() -> Modality`, which needs
+    no learning and by which equal inputs are found.
+    """
 
     channels: int
 

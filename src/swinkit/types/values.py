@@ -51,6 +51,13 @@ class Sample:
     matrix: np.ndarray | None = None
     """[rank+1 rank+1] float64: the affine map (`ops.affine`) from points of the space that `size` and `target` are of
     to points of the grid, where the grid is not all of that space, resized."""
+    spacing: tuple[float, ...] = ()
+    """Millimetres of a cell of the original space along each axis, where the file tells."""
+    places: np.ndarray | None = None
+    """[n] int64: the cell of each of the n things of a sequence that are asked about (the first piece of every word),
+    where these are not all of its cells."""
+    text: str = ""
+    """What a reader would see, where the grid does not show it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,17 @@ class Batch:
     """The original space of every sample; predictions are returned at these sizes."""
     matrices: tuple[np.ndarray | None, ...] = ()
     """The samples' `matrix`; () where none has one."""
+    spacings: tuple[tuple[float, ...], ...] = ()
+    """The samples' `spacing`; () where none has one."""
+    places: tuple[np.ndarray | None, ...] = ()
+    """The samples' `places`; () where none has any."""
+
+    def cells(self, row: int) -> Tensor:
+        """[n] int64: the cells of one sample of a sequence that are asked about, its `places` or all that it has."""
+        places = self.places[row] if self.places else None
+        if places is not None:
+            return torch.from_numpy(places).long()
+        return torch.arange(self.sizes[row][0] if self.sizes else self.grid.shape[2])
 
     def chosen(self, rows: Sequence[int]) -> Batch:
         """The batch of some of its samples, in that order."""
@@ -80,6 +98,8 @@ class Batch:
             ids=_rows(self.ids, rows),
             sizes=_rows(self.sizes, rows),
             matrices=_rows(self.matrices, rows),
+            spacings=_rows(self.spacings, rows),
+            places=_rows(self.places, rows),
         )
 
     def to(self, device: Any) -> Batch:
@@ -91,6 +111,8 @@ class Batch:
             ids=self.ids,
             sizes=self.sizes,
             matrices=self.matrices,
+            spacings=self.spacings,
+            places=self.places,
         )
 
     def pin_memory(self) -> Batch:
@@ -102,6 +124,8 @@ class Batch:
             ids=self.ids,
             sizes=self.sizes,
             matrices=self.matrices,
+            spacings=self.spacings,
+            places=self.places,
         )
 
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from swinkit.ops.captions import captioned
+from swinkit.ops.captions import FONT, WIDTH, captioned
 from swinkit.ops.palette import colours, overlay
 from swinkit.types import Answers, ClassScores, Detections, Keypoints, LabelMap, Objects, Prediction
 
-WIDTH = 192
-"""Narrower pictures are enlarged by a whole factor before words are put on them."""
 FAINT = 0.1
 """Points of a lower score are not drawn."""
 _ORDER = (LabelMap, Detections, Keypoints, ClassScores)
 """Of several answers: tints first, since boxes and words enlarge small pictures."""
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw(picture: np.ndarray, prediction: Prediction) -> np.ndarray:
@@ -27,18 +25,25 @@ def draw(picture: np.ndarray, prediction: Prediction) -> np.ndarray:
             picture = draw(picture, answer)
         return picture
     if isinstance(prediction, ClassScores):
-        return captioned(picture, prediction.best(3), WIDTH)
+        return captioned(picture, prediction.best(3))
     if isinstance(prediction, Detections):
-        prediction = prediction.certain()
-        words = [
-            f"{prediction.classes[label]} {score:.2f}"
-            for label, score in zip(prediction.labels.tolist(), prediction.scores.tolist(), strict=True)
-        ]
-        masks = None if prediction.masks is None else prediction.masks.numpy()
-        return things(picture, prediction.boxes.numpy(), prediction.labels.numpy(), words, masks)
+        return _found(picture, prediction.certain())
     if isinstance(prediction, Keypoints):
-        return figures(picture, prediction.points.numpy(), prediction.skeleton)
+        drawn = figures(picture, prediction.points.numpy(), prediction.skeleton)
+        if prediction.found is None:
+            return drawn
+        factor = drawn.shape[1] / picture.shape[1]  # small pictures were enlarged
+        return _found(drawn, replace(prediction.found, boxes=prediction.found.boxes * factor, masks=None))
     return overlay(picture, prediction.labels.numpy())
+
+
+def _found(picture: np.ndarray, found: Detections) -> np.ndarray:
+    words = [
+        f"{found.classes[label]} {score:.2f}"
+        for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True)
+    ]
+    masks = None if found.masks is None else found.masks.numpy()
+    return things(picture, found.boxes.numpy(), found.labels.numpy(), words, masks)
 
 
 def draw_target(picture: np.ndarray, target: object, classes: Sequence[str]) -> np.ndarray:
@@ -75,11 +80,11 @@ def things(
         colour = tuple(int(value) for value in table[label])
         left, top, right, bottom = box
         cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colour, 2 if min(drawn.shape[:2]) > 300 else 1)
-        (wide, high), _ = cv2.getTextSize(text, _FONT, 0.4, 1)
+        (wide, high), _ = cv2.getTextSize(text, FONT, 0.4, 1)
         low = top if top > high + 4 else min(drawn.shape[0], top + high + 4)
         cv2.rectangle(drawn, (left, low - high - 4), (left + wide + 2, low), colour, -1)
         ink = (0, 0, 0) if sum(colour) > 380 else (255, 255, 255)
-        cv2.putText(drawn, text, (left + 1, low - 3), _FONT, 0.4, ink, 1, cv2.LINE_AA)
+        cv2.putText(drawn, text, (left + 1, low - 3), FONT, 0.4, ink, 1, cv2.LINE_AA)
     return drawn
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -15,11 +15,11 @@ from torch import Tensor
 from swinkit.files import ConfigError, DataError
 from swinkit.files.pictures import read_picture
 from swinkit.modalities.image import drawing, targets
-from swinkit.modalities.image.photometric import Limits
 from swinkit.modalities.image.randaugment import erase, randaugment
 from swinkit.modalities.image.regions import checked, fitting, shown, to_array, to_grid
-from swinkit.modalities.image.warp import MAX_SIDE, resize, warp
 from swinkit.ops import affine
+from swinkit.ops.photometric import Limits
+from swinkit.ops.warp import MAX_SIDE, resize, warp
 from swinkit.types import Batch, Prediction, Record, Sample
 
 Pair = tuple[int, int]
@@ -72,6 +72,8 @@ class Image:
     """Training: their strength, 0 to 10."""
     erase: float = 0.0
     """Training: probability of filling one rectangle with noise."""
+
+    answering: ClassVar[tuple[str, ...]] = ("scale", "shorter")
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from swinkit.files import DataError
-from swinkit.modalities.image.warp import resize, warp
 from swinkit.ops import affine
+from swinkit.ops.warp import resize, warp
 from swinkit.types import Region, Sample
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from swinkit.files import DataError
 from swinkit.files.masks import IGNORE, MaskFile, read_ids
-from swinkit.modalities.image.warp import warp_mask
 from swinkit.ops import affine
+from swinkit.ops.warp import warp_mask
 from swinkit.types import Keypoints, Objects, Prediction, Sample
 
 UNLABELLED = -1

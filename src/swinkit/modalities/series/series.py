@@ -154,9 +154,7 @@ class Series:
     def draw(self, sample: Sample, prediction: Prediction) -> np.ndarray:
         """[h w 3] uint8: the series with the most probable classes below it."""
         picture = self.draw_target(sample, ())
-        return (
-            captioned(picture, prediction.best(3), picture.shape[1]) if isinstance(prediction, ClassScores) else picture
-        )
+        return captioned(picture, prediction.best(3)) if isinstance(prediction, ClassScores) else picture
 
     def draw_target(self, sample: Sample, classes: Sequence[str]) -> np.ndarray:
         """[h w 3] uint8: figures side by side and lines over time; a class has no place in it."""

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swinkit.modalities.image.warp import resize, warp, warp_mask
 from swinkit.ops import affine
 from swinkit.ops.affine import Ranges
+from swinkit.ops.warp import resize, warp, warp_mask
 
 seeds = st.integers(0, 2**32 - 1)
 FREE = Ranges(zoom=(0.6, 2.0), stretch=0.2, flip=(0.5, 0.5), rotate=30, shear=10)

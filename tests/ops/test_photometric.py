@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from swinkit.modalities.image.photometric import Change, Limits
+from swinkit.ops.photometric import Change, Limits
 
 PICTURE = np.random.default_rng(0).integers(40, 200, (20, 30, 3), np.uint8)
 LUMA = np.array([0.299, 0.587, 0.114])

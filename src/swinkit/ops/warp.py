@@ -17,7 +17,7 @@ Resized = UInt8[np.ndarray, "new_h new_w c"]
 MAX_SIDE = 32_766  # OpenCV's warps count pixels with 16 bits
 
 
-def warp(picture: Picture, matrix: affine.Matrix, size: tuple[int, int], fill: tuple[float, ...]) -> Resized:
+def warp(picture: Picture, matrix: affine.Matrix, size: tuple[int, int], fill: tuple[float | int, ...]) -> Resized:
     """[h w c] uint8 -> [*size c] uint8, linear, `fill` (a value per channel) outside the picture.
 
     Where the map makes the picture two or more times smaller, it is first reduced by averaging, or thin things would
