@@ -13,7 +13,7 @@ from swinkit.datasets import CocoKeypoints
 from swinkit.files import ConfigError
 from swinkit.recipes import from_plain, open_run, pose, to_plain, train
 from swinkit.recipes.evaluation import evaluate
-from swinkit.recipes.posing import sigmas, torso, view_size
+from swinkit.recipes.posing import SIGMA, deviation, sigmas, torso, view_size
 from swinkit.recipes.predicting import predict_files
 
 SHORT = TINY | {
@@ -54,6 +54,16 @@ def test_views_have_the_aspect_and_about_the_size_of_what_is_looked_at(data):
     assert (height, width) == (64 * round(64 * SIZE[0] / SIZE[1] / 32) // 2, 64)
     assert sigmas(["left_knee", "tail"]) == [0.087, 0.1]
     assert torso(["Left Shoulder", "right_hip"]) == [0, 1] and torso(["left_shoulder"]) == []
+
+
+def test_points_are_as_sharp_as_what_is_looked_at_is_large(data):
+    regions, whole = (CocoKeypoints(path=str(data), whole=whole).open("train") for whole in (False, True))
+    assert deviation(regions, (256, 192), 1.25) == round(SIGMA * 256, 2)
+    left, top, right, bottom = whole[0].target.boxes[0].tolist()
+    side, scale = max(right - left, bottom - top), min(1024 / SIZE[0], 1024 / SIZE[1])
+    assert deviation(whole, (1024, 1024), 1.25) == pytest.approx(SIGMA * 1.25 * side * scale, rel=0.5)
+    assert deviation(whole, (1024, 1024), 1.25) < SIGMA * 1024
+    assert deviation(whole, (16, 16), 1.25) == 1.0
 
 
 @pytest.mark.parametrize("decoder", ["deconvolutions", "simcc"])

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from swinkit.files.pictures import picture_size
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
 from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, picture_sizes, spread, suitable_model
-from swinkit.types import Dataset, Layout
+from swinkit.types import Dataset, Layout, Objects
 
 SMALL: dict[str, Any] = {
     "task": {"decoder": "fpn", "channels": 64, "detail": 2},
@@ -34,7 +35,11 @@ VIEW: dict[str, Any] = {"view": "region", "zoom": [0.7, 1.4], "rotate": 40.0, "h
 """Training views as in SimpleBaseline (Xiao et al. 2018): within 40 degrees and about 35 % of the size."""
 
 SIGMA = 0.03
-"""Deviation of the Gaussian that a point learns, as a share of the view's longer side (8 of 256 px, as published)."""
+"""Deviation of the Gaussian that a point learns, as a share of the longer side of what is looked at (8 of 256 px, as
+published). In whole pictures that is the thing with its margin, not the view: neighbouring points of a small thing
+would melt into one."""
+SHARPEST = 1.0
+"""The least deviation, in pixels of the view."""
 LEAST, MOST = 64, 256
 """The longer side of a view."""
 
@@ -75,7 +80,7 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
             **{field: about[field] for field in ("points", "pairs", "skeleton")},
             "sigmas": sigmas(points),
             "torso": torso(points),
-            "sigma": round(SIGMA * max(size), 2),
+            "sigma": deviation(training, size, float(about.get("padding", 1.0))),
             "flip": mirrors,
             **own,
         },
@@ -99,6 +104,20 @@ def view_size(training: Dataset) -> tuple[int, int]:
     scale = min(max(longer, LEAST), MOST) / max(height, width)
     rounded = [max(32, round(side * scale / 32) * 32) for side in (height, width)]
     return rounded[0], rounded[1]
+
+
+def deviation(training: Dataset, size: Sequence[int], padding: float) -> float:
+    """The deviation of the Gaussians in pixels of views of that size, [height width]."""
+    shares: list[float] = []
+    for index in spread(len(training), 500):
+        record = training[index]
+        if record.region is None and isinstance(record.target, Objects):
+            left, top, right, bottom = record.target.boxes[0].tolist()
+            height, width = picture_size(record.source)
+            scale = min(size[0] / height, size[1] / width)
+            shares.append(padding * scale * max(right - left, bottom - top) / max(size))
+    share = min(1.0, float(np.median(shares))) if shares else 1.0
+    return round(max(SHARPEST, SIGMA * share * max(size)), 2)
 
 
 def sigmas(points: Sequence[str]) -> list[float]:
