@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
-from swinkit.ops.sliding import average_views, slide
+from swinkit.ops.sliding import average_views, gaussian_weights, slide
 
 CASES = [((11,), (4,), (3,)), ((12, 9), (4, 3), (4, 3)), ((7, 10), (5, 4), (2, 3)), ((4, 6, 5), (2, 6, 3), (2, 5, 2))]
 
@@ -44,6 +46,14 @@ def test_windows_cover_the_grid_as_published_and_blend_towards_their_middles() -
     assert [w[0] for w in windows] == [0, 3, 4]  # the last window moves back to end with the grid
     assert blended[0] == 1 and blended[-1] == 3
     assert (blended.diff() >= 0).all()
+
+
+def test_the_middle_of_a_window_counts_most() -> None:
+    weights = gaussian_weights((16, 9), torch.device("cpu"))
+    assert weights.shape == (16, 9) and torch.equal(weights, weights.flip(0)) and torch.equal(weights, weights.flip(1))
+    assert weights.argmax() in (7 * 9 + 4, 8 * 9 + 4) and weights[0, 0] == pytest.approx(1e-3)
+    one = gaussian_weights((9,), torch.device("cpu"))
+    assert one[4] == 1 and one[5] == pytest.approx(math.exp(-0.5 * (8 / 9) ** 2))  # an eighth of nine cells
 
 
 def test_windows_see_the_valid_cells_and_empty_ones_are_skipped() -> None:

@@ -15,6 +15,10 @@ from swinkit.types import Window
 
 Function = Callable[[Tensor, Tensor | None], Tensor]
 """(grid [b c *window], valid [b *window] | None) -> [b k *window]."""
+DEVIATION = 0.125
+"""Of the Gaussian that blends windows, as a share of their sides."""
+LEAST = 1e-3
+"""What a cell counts for at the least, where the middle counts for 1."""
 
 
 def slide(
@@ -28,8 +32,9 @@ def slide(
     """`function` over every window, blended where windows overlap.
 
     Windows lie `stride` apart; the last one along an axis moves back so that it ends with the grid. A window that is at
-    least as large as the grid means one plain call. A cell counts for less the nearer it is to its window's border,
-    since there the function knew less of the surroundings. Windows in which no sample has a valid cell yield 0.
+    least as large as the grid means one plain call. A cell counts for less the farther it is from its window's middle
+    (`gaussian_weights`), since there the function knew less of the surroundings. Windows in which no sample has a valid
+    cell yield 0.
     """
     space = tuple(grid.shape[2:])
     if len(window) != len(space) or len(stride) != len(space):
@@ -39,9 +44,9 @@ def slide(
     window = tuple(min(w, n) for w, n in zip(window, space, strict=True))
     if window == space:
         return function(grid, valid)
-    ramp = border_ramp(window, grid.device)
+    weights = gaussian_weights(window, grid.device)
     total: Tensor | None = None
-    weight = torch.zeros(space, device=grid.device)
+    sums = torch.zeros(space, device=grid.device)
     for origin in product(*(window_starts(n, w, s) for n, w, s in zip(space, window, stride, strict=True))):
         part = (..., *(slice(o, o + w) for o, w in zip(origin, window, strict=True)))
         if valid is not None and not valid[part].any():
@@ -49,11 +54,11 @@ def slide(
         values = function(grid[part], None if valid is None else valid[part])
         if total is None:
             total = values.new_zeros(*values.shape[:2], *space, dtype=torch.promote_types(values.dtype, torch.float32))
-        total[part] += values * ramp
-        weight[part] += ramp
+        total[part] += values * weights
+        sums[part] += weights
     if total is None:
         raise ValueError("no window holds a valid cell")
-    return total / weight.clamp_min(torch.finfo(weight.dtype).tiny)
+    return total / sums.clamp_min(torch.finfo(sums.dtype).tiny)
 
 
 def average_views(
@@ -100,11 +105,11 @@ def window_starts(size: int, window: int, stride: int) -> list[int]:
     return [*range(0, size - window, stride), size - window]
 
 
-def border_ramp(window: Window, device: torch.device) -> Tensor:
-    """Distance to the nearer border along each axis, multiplied over the axes; 1 in the middle, never 0."""
-    ramp = torch.ones((), device=device)
-    for w in window:
-        cells = torch.arange(w, device=device)
-        edge = torch.minimum(cells, w - 1 - cells) + 1.0
-        ramp = ramp[..., None] * (edge / edge.max())
-    return ramp
+def gaussian_weights(window: Window, device: torch.device) -> Tensor:
+    """What the cells of a window count for: a Gaussian about its middle whose deviation is an eighth of each side, at
+    least LEAST (nnU-Net, Isensee et al. 2021)."""
+    weights = torch.ones((), device=device)
+    for side in window:
+        places = (torch.arange(side, device=device) - (side - 1) / 2) / (side * DEVIATION)
+        weights = weights[..., None] * torch.exp(-0.5 * places**2)
+    return weights.clamp_min(LEAST)

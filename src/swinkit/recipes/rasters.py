@@ -19,7 +19,7 @@ from swinkit.files import ConfigError
 from swinkit.files.rasters import Raster, open_raster, write_raster
 from swinkit.ops.palette import colours, overlay
 from swinkit.ops.resize import stretch
-from swinkit.ops.sliding import border_ramp, window_starts
+from swinkit.ops.sliding import gaussian_weights, window_starts
 from swinkit.recipes.predictor import Predictor
 from swinkit.types import LabelMap, Record, Window
 
@@ -88,7 +88,7 @@ def _parts(predictor: Predictor, raster: Raster, window: Window, stride: Window)
     rows, columns = (
         window_starts(side, size, step) for side, size, step in zip(raster.size, window, stride, strict=True)
     )
-    ramp = border_ramp(window, predictor.device).cpu()
+    weights = gaussian_weights(window, predictor.device).cpu()
     shared: tuple[Tensor, Tensor] | None = None
     total = len(rows) * len(columns)
     for band, first in enumerate(rows):
@@ -97,7 +97,7 @@ def _parts(predictor: Predictor, raster: Raster, window: Window, stride: Window)
         sums = _Rolling(shared, window, raster.size[1])
         for index, left in enumerate(columns):
             values = _values(predictor, picture[:, left : left + window[1]])
-            sums.add(left, values * ramp, ramp)
+            sums.add(left, values * weights, weights)
             stop = columns[index + 1] if index + 1 < len(columns) else raster.size[1]
             finished, weight = sums.take(stop, end - first)
             found = (finished / weight).argmax(0).to(torch.uint8).numpy()
@@ -115,14 +115,14 @@ class _Rolling:
         self._weights: Tensor | None = None
         self._below: tuple[Tensor, Tensor] | None = None
 
-    def add(self, left: int, values: Tensor, ramp: Tensor) -> None:
+    def add(self, left: int, values: Tensor, weights: Tensor) -> None:
         """Add a window's weighted values [k h w] that begins at column `left`."""
         stop = left + values.shape[2]
         self._reach(stop, values)
         assert self._sums is not None and self._weights is not None
         place = slice(left - self._left, stop - self._left)
         self._sums[:, :, place] += values
-        self._weights[:, place] += ramp
+        self._weights[:, place] += weights
 
     def _reach(self, stop: int, like: Tensor) -> None:
         """New columns, up to `stop`, begin with what the band above left."""
