@@ -26,10 +26,13 @@ from swinkit.models import macs
 from swinkit.recipes import Recipe, classify, detect, segment, several
 from swinkit.recipes.environment import environment
 from swinkit.recipes.parts import loader, open_data
+from swinkit.recipes.text import merged, parse_settings
 
 TASKS = {"segment": (segment, "mask"), "detect": (detect, "boxes"), "classify": (classify, "count")}
 MAIN = {"segment": "miou", "detect": "map50", "classify": "accuracy"}
 TRAINING = {"batch": 16, "rate": 3e-3, "ema": 0.998, "warmup": 0.1}
+HEADS: dict[str, dict[str, Any]] = {"segment": {}, "detect": {"channels": 64}, "classify": {}}
+"""What the tasks' heads differ in from the recipes', alone and together."""
 VIEW = {"flip": 0.0, "zoom": (0.9, 1.1), "brightness": 0.0, "contrast": 0.0, "saturation": 0.0}
 
 
@@ -38,9 +41,10 @@ def recipes(options: argparse.Namespace) -> dict[str, Recipe]:
     changes = {"training": {**TRAINING, "seed": options.seed, "steps": 100}, "modality": VIEW}
     found = {}
     for name, (make, target) in TASKS.items():
-        own = {**changes, "data": {"target": target}, "model": {"changes": {}}}
+        own = {**changes, "data": {"target": target}, "model": {"changes": {}}, "task": HEADS[name]}
         found[name] = make("digit_scenes", model="swin_nano", seed=options.seed, changes=own)
-    found["several"] = several("digit_scenes", model="swin_nano", seed=options.seed, changes=changes)
+    joint = merged({**changes, "task": {"tasks": HEADS}}, parse_settings(options.set))
+    found["several"] = several("digit_scenes", model="swin_nano", seed=options.seed, changes=joint)
     return {name: with_steps(recipe, options.steps) for name, recipe in found.items()}
 
 
@@ -85,13 +89,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", default="runs/several", help="folder for the runs; older ones are replaced")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="change the joint recipe")
+    parser.add_argument("--only", action="store_true", help="train the joint model alone, to choose by")
     parser.add_argument("--publish", action="store_true", help="evaluate the test split, once, and write the result")
     options = parser.parse_args()
     words = ["python", "benchmarks/several.py", "--steps", str(options.steps), "--seed", str(options.seed)]
+    words += [word for each in options.set for word in ("--set", each)]
     command = shlex.join([*words, *(["--publish"] if options.publish else [])])
-    trained = {name: train_swin(recipe, Path(options.out) / name, command) for name, recipe in recipes(options).items()}
+    chosen = {name: each for name, each in recipes(options).items() if name == "several" or not options.only}
+    trained = {name: train_swin(recipe, Path(options.out) / name, command) for name, recipe in chosen.items()}
     split = "test" if options.publish else "val"
     found = {name: figures(each, name, split) for name, each in trained.items()}
+    if options.only:
+        return say(f"{split}: {found}")
     cost = costs(trained)
     summed = {key: sum(cost[name][key] for name in TASKS) for key in ("gmacs", "ms")}
     shares = {key: round(cost["several"][key] / summed[key], 3) for key in summed}
