@@ -34,9 +34,16 @@ from swinkit.types import Batch, Detections, Objects
 MINUTES = {"bccd": 30.0, "kangaroo": 15.0}
 CHANGES: dict[str, dict[str, Any]] = {
     "bccd": {"modality": {"flip_vertical": 0.5, "scale": 0.4}},  # cells have no upper side, and none is small
-    "kangaroo": {},
+    "kangaroo": {
+        "modality": {"size": [96, 128], "shorter": 96},
+        "task": {"levels": 2},
+        "training": {"batch": 8},
+    },
 }
-"""What the benchmark sets, for both sides."""
+"""What the benchmark sets, for both sides. So few kangaroos want trained weights: those of the contest of CIFAR-10
+(`classification.py --bench cifar10`), `--model swin_nano --set model.weights=runs/classification/swin`."""
+CONTROL_LEVELS = {"bccd": {"levels": 6, "first": 3}, "kangaroo": {"levels": 4, "first": 2}}
+"""Of the control, which begins with random weights: its head sees strides 8, 16 and 32, or 4 and 8 as swinkit's."""
 CONTROL: dict[str, Any] = {"training": {"rate": 1e-3, "ema": 0.998}}
 """How the control is trained instead."""
 DRAWS = 300
@@ -104,7 +111,7 @@ def run(options: argparse.Namespace) -> None:
     steps = options.steps or pace(recipe, fresh(recipe)).steps(60 * minutes)
     command = contest_command("bccd", options, steps)
     other = _recipe(options, merged(CONTROL, parse_settings(options.control_set)))
-    control = None if options.no_control else (other, _control(other, options.width))
+    control = None if options.no_control else (other, _control(other, options))
     trained = two_sides(recipe, control, options, steps=steps, command=command)
     names = {"swin": recipe.model.name, "control": f"plain convolutional backbone, width {options.width}"}
     folders = {side: Path(options.out) / f"{side}-predictions" for side in names}
@@ -121,8 +128,9 @@ def _recipe(options: argparse.Namespace, more: dict[str, Any]) -> Recipe:
     return detect(options.data, model=options.model, seed=options.seed, changes=changes, say=say)
 
 
-def _control(recipe: Recipe, width: int) -> Callable[[], Pyramid]:
-    return lambda: Pyramid(recipe.task.head, width=width, channels=recipe.modality.channels)
+def _control(recipe: Recipe, options: argparse.Namespace) -> Callable[[], Pyramid]:
+    settings = {"width": options.width, "channels": recipe.modality.channels, **CONTROL_LEVELS[options.bench]}
+    return lambda: Pyramid(recipe.task.head, **settings)
 
 
 def _side(name: str, trained: Trained, publish: bool, folder: Path) -> dict[str, Any]:
