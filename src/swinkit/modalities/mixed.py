@@ -29,9 +29,12 @@ class Mixed:
     missing: float = 0.3
     """Training: probability that a sample that has more than one input is shown without one of them, so that the model
     can do without it (Neverova et al. 2016, "ModDrop")."""
+    without: tuple[str, ...] = ()
+    """Evaluation: inputs that are left out, to see what they are worth."""
 
     parts: ClassVar[dict[str, str]] = {"inputs": "modality"}
     """Fields that hold parts of a recipe, and which."""
+    answering: ClassVar[tuple[str, ...]] = ("without",)
 
     def __post_init__(self) -> None:
         if not self.inputs:
@@ -43,6 +46,8 @@ class Mixed:
                 raise ConfigError(f"inputs.{name}: has several inputs itself: name them side by side")
         if not 0 <= self.missing < 1:
             raise ConfigError(f"missing: {self.missing}: give a probability of 0 to below 1")
+        if set(self.without) - set(self.inputs) or set(self.without) == set(self.inputs):
+            raise ConfigError(f"without: {list(self.without)}: give some of {', '.join(self.inputs)}, and not all")
         if len(learning := [name for name, each in self.inputs.items() if hasattr(each, "learn")]) > 1:
             raise ConfigError(f"inputs: {' and '.join(learning)} both learn a tokenizer: give one of them")
 
@@ -98,9 +103,11 @@ class Mixed:
         return replace(sample, parts=each)
 
     def standard(self, sample: Sample) -> Sample:
-        """The evaluation view of every input."""
-        each = {name: one.standard(sample.parts[name]) for name, one in self._of(sample.parts).items()}
-        return replace(sample, parts=each)
+        """The evaluation view of every input. Raises DataError: nothing is left of the sample without some."""
+        left = [name for name in sample.parts if name not in self.without]
+        if not left:
+            raise DataError(sample.id, f"has nothing else than {', '.join(sample.parts)}", field="without")
+        return replace(sample, parts={name: one.standard(sample.parts[name]) for name, one in self._of(left).items()})
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         """Every input as its modality collates it, with a row a sample; an input that no sample has is left out."""

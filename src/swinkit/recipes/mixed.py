@@ -12,6 +12,7 @@ from swinkit.models import find_size
 from swinkit.recipes import classification, sounding
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name, part
+from swinkit.recipes.recipe import SCRATCH
 from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision
 from swinkit.recipes.text import merged
 from swinkit.types import Layout
@@ -24,6 +25,8 @@ def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -
     layout = layout.resolved()
     if not isinstance(layout, MixedTable):
         raise ConfigError(f"--modality: {layout.path} has one input a sample, {modality} is for tables of several")
+    if said.get("model", {}).get("weights") is not None:
+        raise ConfigError(SCRATCH)
     training = open_split(layout, "train", say=say)
     for split in layout.splits():
         open_split(layout, split)  # files that do not belong together should show now, not after the training

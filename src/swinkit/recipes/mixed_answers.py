@@ -37,7 +37,7 @@ def write_mixed(
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out}: is a file: choose a folder for --out")
     problems: list[DataError] = []
-    lines = [(table, line) for table in _tables(inputs) for line in _lines(predictor, table, problems)]
+    lines = [pair for table in _tables(inputs) for pair in _lines(predictor, table, problems)]
     names = [f"{table.stem}-{line.number}" for table, line in lines]
     for name in (LIST, *form.tables, *(name + OVERLAY for name in names)):
         if not overwrite and (out / name).exists():
@@ -71,6 +71,7 @@ def _tables(inputs: Sequence[str]) -> list[Path]:
 
 
 def _lines(predictor: Predictor, table: Path, problems: list[DataError]) -> list[tuple[Path, Line]]:
+    """The usable lines with their table."""
     known = tuple(inputs_of(predictor.recipe.modality) or ())
     try:
         lines, bad = MixedTable(path=str(table), columns=known).lines(table, labelled=False)

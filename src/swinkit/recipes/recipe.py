@@ -15,6 +15,8 @@ from swinkit.files import ConfigError, did_you_mean
 from swinkit.models import Joining, change, find_size
 from swinkit.types import Layout, Modality, Task
 
+SCRATCH = "model.weights: a model of several inputs starts from scratch: leave it out"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
@@ -33,7 +35,9 @@ class ModelChoice:
     """Fields of `models.Joining` to replace, where there are several inputs."""
 
     def __post_init__(self) -> None:
-        self.config()  # a wrong name or field shows here, not after the data was read
+        if not self.inputs:
+            self.config()  # a wrong name or field shows here, not after the data was read
+        find_size(self.name)
         for name, own in self.inputs.items():
             if strange := sorted(set(own) - {"name", "changes"}):
                 raise ConfigError(f"model.inputs.{name}.{strange[0]}: no such setting: there are name and changes")
@@ -116,7 +120,7 @@ class Recipe:
         if strange := [name for name in self.model.inputs if name not in inputs]:
             raise ConfigError(f"model.inputs.{strange[0]}: is no input of the data: {did_you_mean(strange[0], inputs)}")
         if self.model.weights is not None:
-            raise ConfigError("model.weights: a model of several inputs starts from scratch: leave it out")
+            raise ConfigError(SCRATCH)
         whole: tuple[str, ...] | None = getattr(self.task, "of_one_grid", None)
         if whole is None:
             raise ConfigError(
