@@ -102,14 +102,17 @@ def test_what_cannot_be_is_one_sentence(data):
         mixed.read(Record(id="x", source=np.zeros(0)))
     with pytest.raises(DataError, match="sound: is no input of this model"):
         mixed.read(Record(id="x", source=np.zeros(0), parts={"sound": data[0].parts["audio"]}))
-    for inputs, wanted in (
-        ({}, "inputs: is empty"),
-        ({"a b": Image()}, "'a b' is no name"),
-        ({"x": mixed}, "inputs.x"),
-    ):
+    wrong = (({}, "inputs: is empty"), ({"a b": Image()}, "'a b' is no name"), ({"x": mixed}, "inputs.x: has several"))
+    for inputs, wanted in wrong:
         with pytest.raises(ConfigError, match=wanted):
             Mixed(inputs=inputs)
     with pytest.raises(ConfigError, match="missing: 1"):
         modality(missing=1)
+    for without in (("sound",), ("image", "audio")):
+        with pytest.raises(ConfigError, match="without: .*give some of image, audio, and not all"):
+            modality(without=without)
+    with pytest.raises(DataError, match="without: has nothing else than audio"):
+        modality(without=("audio",)).standard(mixed.read(data[2]))
+    assert list(modality(without=("audio",)).standard(mixed.read(data[0])).parts) == ["image"]
     with pytest.raises(ConfigError, match="title and body both learn"):
         Mixed(inputs={"title": Text(), "body": Text()})

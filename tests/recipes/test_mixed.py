@@ -13,7 +13,7 @@ from mixed_data import TINY, files, pairs, table
 from PIL import Image as Picture
 
 import swinkit as sk
-from swinkit.files import ConfigError
+from swinkit.files import ConfigError, DataError
 from swinkit.models import Joined
 from swinkit.recipes import from_plain, to_plain
 from swinkit.recipes.evaluation import evaluate
@@ -96,7 +96,7 @@ def test_other_tasks_and_starts_are_refused(folder, run, tmp_path):
 
 def test_a_run_is_reported_and_goes_on_exactly(run):
     page = run.report.read_text(encoding="utf-8")
-    assert "input image" in page and "swin_nano, 16x16" in page and "joined by" in page and "Confusion" in page
+    assert "Input image" in page and "swin_nano, 16x16" in page and "Joined by" in page and "Confusion" in page
     rows = (run.dir / "metrics.csv").read_text()
     again = sk.train(run.recipe, run.dir, resume="2", quiet=True, report=False)
     losses = [row["loss"] for row in csv.DictReader(rows.splitlines()) if row["loss"]]
@@ -104,12 +104,16 @@ def test_a_run_is_reported_and_goes_on_exactly(run):
     assert isinstance(sk.load(run.dir), Joined)
 
 
-def test_figures_without_an_input(run):
-    layout = run.recipe.data
-    whole = evaluate(run.predictor, "test")
-    assert whole.samples == 6 and "accuracy" in whole.figures
-    train = evaluate(run.predictor, "train", layout=replace(layout, path=str(layout.path)))
-    assert train.samples == 12
+def test_figures_without_an_input(run, folder):
+    assert run.evaluate("test").samples == 6
+    rows = [(f"{name.stem}.png", name.name, "high") for name in sorted(folder.glob("test*.wav"))]
+    layout = replace(run.recipe.data, path=str(table(folder / "full.csv", rows)))
+    blind = open_run(run.dir, changes={"modality": {"without": ["image"]}})
+    assert [evaluate(each, "train", layout=layout).samples for each in (run.predictor, blind)] == [6, 6]
+    heard = blind({"audio": folder / "test0.wav", "image": folder / "test1.png"}).prediction.scores
+    assert heard.equal(run.predict({"audio": folder / "test0.wav"}).prediction.scores)
+    with pytest.raises(DataError, match="without: has nothing else than image"):
+        evaluate(blind, "test")
 
 
 def test_predictions_where_an_input_is_missing(run, folder, tmp_path):
