@@ -8,13 +8,16 @@ from tiny_models import randomise
 
 from swinkit.backbone import Patches, SwinConfig
 from swinkit.engine import Training
+from swinkit.engine.diagnose import find
+from swinkit.engine.gradients import Gradients
 from swinkit.engine.optimise import freeze, make_optimiser
+from swinkit.engine.parallel import World
 from swinkit.files import ConfigError
 from swinkit.heads import PooledTokens
 from swinkit.heads.tokens import parts_of
 from swinkit.models import Joined, Joining, count, macs, prepare_training, prepared
 from swinkit.tasks import Classify
-from swinkit.types import Levels
+from swinkit.types import Batch, Levels
 
 SPACES = {"image": (12, 10), "audio": (16, 40), "text": (9,)}
 CHANNELS = {"image": 3, "audio": 1, "text": 4}
@@ -99,6 +102,37 @@ def test_every_parameter_is_listed_once_learns_and_can_be_frozen(model):
     assert {name.split(".")[1] for name in still} == set(SPACES) and not any("stages.1" in name for name in still)
     with pytest.raises(ConfigError, match="input image: 3 stages cannot be frozen"):
         freeze(model, Training(steps=1, batch=3, freeze=3))
+
+
+def labelled(model: Joined) -> Batch:
+    grid, valid = batch()
+    parts = {name: Batch(grid=grid[name], valid=valid[name], ids=("a", "b", "c")) for name in SPACES}
+    return Batch(grid=torch.zeros(3, 0), target=torch.tensor([0, 1, 2]), ids=("a", "b", "c"), parts=parts)
+
+
+def test_it_learns_a_batch_in_which_an_input_is_missing(model):
+    task, seen = Classify(classes=("a", "b", "c")), labelled(model)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(60):
+        value, weight = task.losses(model.train(), seen)["cross_entropy"]
+        optimiser.zero_grad()
+        (value / weight).backward()
+        optimiser.step()
+        if value < 0.2:
+            break
+    assert value < 0.3
+    with torch.no_grad():
+        assert [each.label for each in task.predict(model.eval(), seen)] == [0, 1, 2]
+
+
+def test_a_number_that_is_not_finite_is_found_in_the_input_that_has_it(model):
+    seen = labelled(model)
+    seen.parts["audio"].grid[2, 0, 3, 3] = torch.nan
+    device = torch.device("cpu")
+    gradients = Gradients(model.train(), Classify(classes=("a", "b", "c")), device, "fp32", 0, World(), 0)
+    told = find(gradients, [seen], 0)
+    assert told is not None and told.startswith("the input is not finite, then first bad module: parts.audio.stem")
+    assert told.endswith("samples c")
 
 
 def test_it_says_what_it_costs_and_what_it_is_asked(model):

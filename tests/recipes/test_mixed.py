@@ -105,11 +105,12 @@ def test_a_run_is_reported_and_goes_on_exactly(run):
 
 
 def test_figures_without_an_input(run, folder):
-    assert run.evaluate("test").samples == 6
-    rows = [(f"{name.stem}.png", name.name, "high") for name in sorted(folder.glob("test*.wav"))]
-    layout = replace(run.recipe.data, path=str(table(folder / "full.csv", rows)))
+    assert evaluate(run.predictor, "test").samples == 6
+    rows = [(f"{name.stem}.png", name.name, "high", "test") for name in sorted(folder.glob("test*.wav"))]
+    full = table(folder / "full.csv", rows, ("image", "audio", "class", "split"))
+    layout = replace(run.recipe.data, path=str(full))
     blind = open_run(run.dir, changes={"modality": {"without": ["image"]}})
-    assert [evaluate(each, "train", layout=layout).samples for each in (run.predictor, blind)] == [6, 6]
+    assert [evaluate(each, "test", layout=layout).samples for each in (run.predictor, blind)] == [6, 6]
     heard = blind({"audio": folder / "test0.wav", "image": folder / "test1.png"}).prediction.scores
     assert heard.equal(run.predict({"audio": folder / "test0.wav"}).prediction.scores)
     with pytest.raises(DataError, match="without: has nothing else than image"):
@@ -155,6 +156,37 @@ def test_a_table_is_predicted_line_by_line(run, tmp_path):
         predict_files(run.predictor, [str(new)], tmp_path / "out")
     with pytest.raises(ConfigError, match=r"x\.png: a run on several inputs reads tables"):
         predict_files(run.predictor, [str(tmp_path / image)], tmp_path / "other")
+
+
+def test_texts_and_series_are_inputs_too(tmp_path):
+    rows = []
+    for index in range(8):
+        image, _ = files(tmp_path, str(index), index % 2 == 0, index)
+        (tmp_path / f"{index}.csv").write_text("time,a,b\n" + "".join(f"{t},{t * index},{index}\n" for t in range(9)))
+        rows.append((image if index % 3 else "", f"word{index % 2} and more", f"{index}.csv", "ab"[index % 2]))
+    path = table(tmp_path / "all.csv", rows, ("image", "text", "series", "class"))
+    kept = {name: {"changes": {"window": [[4]], "merge": [[1]]}} for name in ("text", "series")}
+    changes = TINY | {"model.inputs": {"image": TINY["model.inputs"]["image"], **kept}, "training.steps": 2}
+    changes["modality.inputs"] = {"text": {"vocabulary": 64, "buckets": 32}}
+    recipe = sk.recipes.classify(path, changes=changes)
+    assert recipe.modality.inputs["series"].names == ("a", "b") and recipe.data.columns == ("image", "text", "series")
+    run = sk.train(recipe, tmp_path / "run", quiet=True, report=False)
+    assert (run.dir / "tokenizer.json").is_file()
+    words = run.predict({"text": "word1 again"})
+    assert words.prediction.scores.isfinite().all() and words.draw().shape[2] == 3
+    every = open_run(run.dir)({"text": "word1 again", "series": tmp_path / "1.csv", "image": tmp_path / "1.png"})
+    assert not every.prediction.scores.equal(words.prediction.scores)
+
+
+def test_the_modality_is_that_of_the_table(folder):
+    from swinkit.recipes import complete
+
+    said = {"task": {"kind": "classify"}, "data": {"path": str(folder)}}
+    with pytest.raises(ConfigError, match="--modality: image, but .* has several inputs a sample"):
+        complete(said, modality="image")
+    alone = {**said, "data": {"kind": "class_folder", "path": str(folder)}}
+    with pytest.raises(ConfigError, match="--modality: mixed, but .* has one input a sample"):
+        complete(alone, modality="mixed")
 
 
 def test_a_run_on_one_input_takes_none_by_name(run, folder):

@@ -23,8 +23,7 @@ TRAINING: dict[str, Any] = {**SMALL_TRAINING, "batch": 32, "rate": 2e-3}
 def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -> dict[str, Any]:
     """The whole recipe as plain values; each input is seen and each backbone made as the same data alone would be."""
     layout = layout.resolved()
-    if not isinstance(layout, MixedTable):
-        raise ConfigError(f"--modality: {layout.path} has one input a sample, {modality} is for tables of several")
+    assert isinstance(layout, MixedTable), "find_modality lets no other through"
     if said.get("model", {}).get("weights") is not None:
         raise ConfigError(SCRATCH)
     training = open_split(layout, "train", say=say)
