@@ -13,15 +13,20 @@ from mixed_data import TINY, files, pairs, table
 from PIL import Image as Picture
 
 import swinkit as sk
+from swinkit.datasets import ClassFolder
+from swinkit.engine import Training
 from swinkit.files import ConfigError, DataError
+from swinkit.modalities import Image
 from swinkit.models import Joined
-from swinkit.recipes import from_plain, to_plain
+from swinkit.recipes import ModelChoice, Recipe, from_plain, to_plain
 from swinkit.recipes.evaluation import evaluate
+from swinkit.recipes.folder import fingerprint
 from swinkit.recipes.labelling import label_files
 from swinkit.recipes.parts import make_model
 from swinkit.recipes.predicting import predict_files
 from swinkit.recipes.predictor import load_run, open_run
 from swinkit.recipes.text import nested
+from swinkit.tasks import Classify
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +97,18 @@ def test_other_tasks_and_starts_are_refused(folder, run, tmp_path):
         sk.recipes.classify(folder, changes={"model.weights": str(run.dir)})
     with pytest.raises(ConfigError, match="give them by name, some of image, audio"):
         label_files(run.predictor, [str(folder / "test.csv")], tmp_path / "out")
+
+
+def test_a_recipe_of_one_input_has_nothing_of_several():
+    plain = to_plain(
+        Recipe(task=Classify(classes=("a", "b")), data=ClassFolder(path="x"), model=ModelChoice(name="swin_nano"),
+               modality=Image(), training=Training(steps=1, batch=2))
+    )  # fmt: skip
+    assert plain["model"]["inputs"] == plain["model"]["joining"] == {}
+    assert {"inputs", "joining"}.isdisjoint(fingerprint(from_plain(plain))["model"])  # older runs go on
+    for name, value in (("inputs", {"image": {}}), ("joining", {"depth": 3})):
+        with pytest.raises(ConfigError, match=rf"model\.{name}: is for several inputs a sample, the data has one"):
+            from_plain({**plain, "model": {**plain["model"], name: value}})
 
 
 def test_a_run_is_reported_and_goes_on_exactly(run):

@@ -23,7 +23,8 @@ TRAINING: dict[str, Any] = {**SMALL_TRAINING, "batch": 32, "rate": 2e-3}
 def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -> dict[str, Any]:
     """The whole recipe as plain values; each input is seen and each backbone made as the same data alone would be."""
     layout = layout.resolved()
-    assert isinstance(layout, MixedTable), "find_modality lets no other through"
+    if not isinstance(layout, MixedTable):
+        raise TypeError(f"wanted a table of several inputs, got a {type(layout).__name__}")
     if said.get("model", {}).get("weights") is not None:
         raise ConfigError(SCRATCH)
     training = open_split(layout, "train", say=say)

@@ -98,6 +98,9 @@ class Recipe:
     def __post_init__(self) -> None:
         inputs = inputs_of(self.modality)
         if inputs is None:
+            for name in ("inputs", "joining"):
+                if getattr(self.model, name):
+                    raise ConfigError(f"model.{name}: is for several inputs a sample, the data has one: leave it out")
             self._check(self.model, self.modality, "model.name")
             return
         for name, modality in inputs.items():

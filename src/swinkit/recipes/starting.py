@@ -11,7 +11,7 @@ from swinkit.models import Joined, Model
 from swinkit.recipes.folder import RunFolder
 from swinkit.recipes.plain import KIND, kind_name
 from swinkit.recipes.predictor import load_run
-from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.recipe import SCRATCH, Recipe
 from swinkit.recipes.text import merged
 from swinkit.types import Task
 from swinkit.weights import KeyReport, Origin, Weights, fit, read_file
@@ -31,7 +31,8 @@ def start_from(model: Model | Joined, recipe: Recipe) -> KeyReport | None:
     """
     if recipe.model.weights is None:
         return None
-    assert isinstance(model, Model), "a recipe of several inputs has no weights to start from"
+    if isinstance(model, Joined):
+        raise ConfigError(SCRATCH)
     run = _run(recipe.model.weights)
     weights = read_file(recipe.model.weights) if run is None else _weights_of(run, recipe.task)
     state, report = fit(weights, model.config, model.state_dict(), optional=OPTIONAL)
