@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--model", default="swin_nano")
     parser.add_argument("--steps", type=int, default=1500, help="of each of the three trainings")
     parser.add_argument("--noise", type=float, default=0.8, help="standard deviation of a drowned picture's, ink is 1")
-    parser.add_argument("--noise-db", type=float, default=-15.0, help="signal-to-noise ratio of a drowned sound")
+    parser.add_argument("--noise-db", type=float, default=-10.0, help="signal-to-noise ratio of a drowned sound")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="change the joined recipe")
     parser.add_argument("--out", type=Path, default=Path("runs/mixed"))

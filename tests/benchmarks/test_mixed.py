@@ -22,7 +22,7 @@ def test_pairs_are_written_once_and_for_all(tmp_path: Path) -> None:
     for name in names:
         (folder / name).write_bytes(wav(tone(500.0, 0.1)))
     table(folder / "manifest.csv", [{"file": n, "digit": n[0], "speaker": "one", "split": "train"} for n in names])
-    options = argparse.Namespace(seed=0, noise=0.8, noise_db=-15.0)
+    options = argparse.Namespace(seed=0, noise=0.8, noise_db=-10.0)
     data, again = (write(folder, tmp_path / name, options) for name in ("a", "b"))
     assert recognise(data / "pairs.csv", "classify") == "mixed_table"
     layout = MixedTable(path=str(data / "pairs.csv")).resolved()

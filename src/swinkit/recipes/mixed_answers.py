@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from swinkit.datasets import MixedTable
 from swinkit.datasets.mixed_table import Line
-from swinkit.files import ConfigError, DataError, replace_file, safe_join
+from swinkit.files import ConfigError, DataError, safe_join
 from swinkit.recipes.mixed_inputs import record_of
 from swinkit.recipes.predictor import Predictor
 from swinkit.recipes.recipe import inputs_of
 from swinkit.recipes.text_answers import Answered
-from swinkit.recipes.writing import LIST, OVERLAY, classes_of, form_of
+from swinkit.recipes.writing import LIST, OVERLAY, check_free, classes_of, form_of, write_lists
 
 
 def write_mixed(
@@ -34,14 +33,10 @@ def write_mixed(
         ConfigError: an input is no .csv file, or `out` is a file or holds one that would be replaced.
     """
     form = form_of(predictor.recipe.task)
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out}: is a file: choose a folder for --out")
     problems: list[DataError] = []
     lines = [pair for table in _tables(inputs) for pair in _lines(predictor, table, problems)]
     names = [f"{table.stem}-{line.number}" for table, line in lines]
-    for name in (LIST, *form.tables, *(name + OVERLAY for name in names)):
-        if not overwrite and (out / name).exists():
-            raise ConfigError(f"{out / name}: is there already: choose another --out, or say --overwrite")
+    check_free(out, (LIST, *form.tables, *(name + OVERLAY for name in names)), overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
     entries: list[dict[str, Any]] = []
     for index, ((table, line), name) in enumerate(zip(lines, names, strict=True)):
@@ -51,11 +46,7 @@ def write_mixed(
             problems.append(error)
         if progress is not None:
             progress(index + 1, len(lines))
-    for name, content in form.tables.items():
-        replace_file(out / name, content(entries, classes_of(predictor.recipe)))
-    told = [{"file": str(problem.path), "message": str(problem)} for problem in problems]
-    text = json.dumps({"predictions": entries, "problems": told}, indent=2, allow_nan=False)
-    replace_file(out / LIST, (text + "\n").encode())
+    write_lists(out, form, entries, problems, classes_of(predictor.recipe))
     return tuple(entries), tuple(problems)
 
 
