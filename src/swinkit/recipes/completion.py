@@ -94,7 +94,7 @@ segment = _maker(
 classify = _maker(
     "classify",
     "One class for a whole picture or text; a published size gets its published training.",
-    "folders of pictures or texts a class, tables of files or texts, parquet tables, or MNIST's files",
+    "folders of pictures or texts a class, tables of files, texts or several inputs, parquet tables, or MNIST's files",
 )
 detect = _maker(
     "detect",
