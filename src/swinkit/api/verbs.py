@@ -10,7 +10,7 @@ import numpy as np
 
 from swinkit import models, weights
 from swinkit.files import ConfigError
-from swinkit.models import Model
+from swinkit.models import Joined, Model
 from swinkit.recipes.evaluation import Evaluation
 from swinkit.recipes.evaluation import evaluate as measure
 from swinkit.recipes.folder import RunFolder
@@ -22,7 +22,7 @@ from swinkit.recipes.runs import Run
 from swinkit.recipes.training import train
 from swinkit.weights import convert
 
-Source = Path | str | np.ndarray
+Source = Path | str | np.ndarray | Mapping[str, Any]
 
 __all__ = ["build", "convert", "evaluate", "load", "predict", "train"]
 
@@ -41,7 +41,7 @@ def build(name: str, **changes: Any) -> Model:
     return models.build(name, **changes)
 
 
-def load(source: Path | str, **changes: Any) -> Model:
+def load(source: Path | str, **changes: Any) -> Model | Joined:
     """A model with trained weights, in evaluation mode.
 
     Args:
@@ -105,14 +105,14 @@ def predict(run: Run | Predictor | Path | str, source: Source | Sequence[Source]
 
     Args:
         run: opened anew for a folder; keep a `Run` for many calls.
-        source: a file, an array in the modality's raw form, or a sequence of them; a folder or a pattern gives a
-            list as well.
+        source: a file, an array in the modality's raw form, inputs by name where the run is about several, or a
+            sequence of them; a folder or a pattern gives a list as well.
 
     Raises:
         DataError: an input cannot be read; names the file.
     """
     predictor = run if isinstance(run, Predictor) else _run(run).predictor
-    if isinstance(source, np.ndarray):
+    if isinstance(source, (np.ndarray, Mapping)):
         return predictor(source)
     if isinstance(source, (str, Path)):
         path = Path(source)

@@ -145,8 +145,11 @@ def _remarks(record: Record, sample: Sample, file: str) -> list[_Found]:
 
 
 def _digest(sample: Sample) -> bytes:
-    grid = sample.grid.contiguous().numpy()
-    return hashlib.blake2b(str(grid.shape).encode() + grid.tobytes(), digest_size=16).digest()
+    digest = hashlib.blake2b(digest_size=16)
+    for name, each in {"": sample, **sample.parts}.items():
+        grid = each.grid.contiguous().numpy()
+        digest.update(f"{name}{grid.shape}".encode() + grid.tobytes())
+    return digest.digest()
 
 
 def _summary(looks: list[_Look], classes: tuple[str, ...]) -> tuple[SplitSummary, list[tuple[str, str]]]:

@@ -27,7 +27,7 @@ class Options:
     """the run folder"""
     inputs: Annotated[Positional[tuple[str, ...]], shown("INPUT...")]
     """files, folders (their files of a known kind), patterns like 'photos/*.jpg', films and cameras (camera:0), tables
-    of texts and texts themselves"""
+    of texts and texts themselves, tables of samples with several inputs"""
     out: Annotated[str, shown("DIR")]
     """where the predictions go"""
     pose: Annotated[str | None, shown("RUN")] = None

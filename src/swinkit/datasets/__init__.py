@@ -21,6 +21,7 @@ from swinkit.datasets.gaits import Gaits
 from swinkit.datasets.idx import Idx
 from swinkit.datasets.interleaved import Interleaved
 from swinkit.datasets.mask_folder import MaskFolder
+from swinkit.datasets.mixed_table import MixedTable
 from swinkit.datasets.packed import Packed, pack
 from swinkit.datasets.parquet import Parquet
 from swinkit.datasets.series_files import SeriesFiles
@@ -48,6 +49,7 @@ LAYOUTS = {
     "idx": Idx,
     "parquet": Parquet,
     "gaits": Gaits,
+    "mixed_table": MixedTable,
     "series_files": SeriesFiles,
     "text_table": TextTable,
     "sound_table": SoundTable,
@@ -89,6 +91,7 @@ __all__ = [
     "Idx",
     "Interleaved",
     "MaskFolder",
+    "MixedTable",
     "Packed",
     "Parquet",
     "SeriesFiles",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,8 @@ class Found:
     problems: Sequence[DataError] = ()
     picture: Callable[[int], np.ndarray] | None = None
     """[h w 3] uint8 (or another modality's raw form) of a numbered source."""
+    parts: Callable[[int], Mapping[str, Record]] | None = None
+    """Of a numbered source that has several inputs, these instead."""
 
 
 class ClassSplit:
@@ -41,7 +43,7 @@ class ClassSplit:
     ) -> None:
         self.classes, self.ids = classes, tuple(range(len(classes)))
         self.notes, self.problems = tuple(notes), tuple(problems)
-        self._entries, self._picture = found.entries, found.picture
+        self._entries, self._picture, self._parts = found.entries, found.picture, found.parts
         self._index = {name: index for index, name in enumerate(classes)}
 
     def __len__(self) -> int:
@@ -50,6 +52,9 @@ class ClassSplit:
     def __getitem__(self, index: int) -> Record:
         entry = self._entries[index]
         source = entry.source
+        if not isinstance(source, Path) and self._parts is not None:
+            nothing = np.zeros(0, np.uint8)
+            return Record(id=entry.id, source=nothing, target=self._index[entry.label], parts=self._parts(source))
         if not isinstance(source, Path):
             assert self._picture is not None, "numbered sources come with a reader"
             source = self._picture(source)
@@ -104,7 +109,7 @@ def open_classes(
         out, note = held_out(path, [entry.id for entry in entries], share)
         entries = [entry for entry in entries if (entry.id in out) == (name == "val")]
         notes.append(note)
-    return ClassSplit(Found(entries, found.problems, found.picture), classes, notes, problems)
+    return ClassSplit(replace(found, entries=entries), classes, notes, problems)
 
 
 def find_files(root: Path, names: Callable[[str], Sequence[str]]) -> dict[str, Path]:

@@ -31,8 +31,8 @@ def find(gradients: Gradients, batches: Sequence[Batch], step: int) -> str | Non
     for micro, batch in enumerate(batches):
         gradients.model.zero_grad(set_to_none=True)
         if where := _Watch(gradients.model).bad(gradients, batch, step, micro):
-            floats = batch.grid.is_floating_point()
-            guilty = [batch.ids[at] for at, grid in enumerate(batch.grid) if floats and not grid.isfinite().all()]
+            grids = [each.grid for each in (batch, *batch.parts.values())]
+            guilty = [name for at, name in enumerate(batch.ids) if not all(grid[at].isfinite().all() for grid in grids)]
             if guilty:
                 where = f"the input is not finite, then {where}"
             return f"{where}; samples {listed(guilty or list(batch.ids))}"

@@ -115,7 +115,7 @@ class _Read:
         except UserError as error:
             return _Failed(error)  # the loader would turn it into text with a traceback
         if self.micro is not None:  # what is alike in size goes together: less padding
-            samples.sort(key=lambda sample: sample.grid.numel())
+            samples.sort(key=lambda sample: sample.numbers)
         edges = [*range(0, len(samples), self.micro or len(samples)), len(samples)]
         return [modality.collate(samples[start:stop]) for start, stop in pairwise(edges)]
 

@@ -13,9 +13,9 @@ from swinkit.types import Objects, Sample
 
 def taken_apart(sample: Sample) -> tuple[dict[str, Any], list[Tensor]] | None:
     """What a sample is beside its tensors, and these; None for one that cannot be put together from them: its target is
-    nothing that is known here, or its grid is a view already.
+    nothing that is known here, its grid is a view already, or it has several inputs.
     """
-    if type(sample) is not Sample or sample.matrix is not None or sample.places is not None:
+    if type(sample) is not Sample or sample.matrix is not None or sample.places is not None or sample.parts:
         return None
     tensors = [sample.grid]
     try:

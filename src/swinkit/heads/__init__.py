@@ -11,6 +11,7 @@ from swinkit.heads.ctc import FrameLinear
 from swinkit.heads.fpn import FPN
 from swinkit.heads.keypoints import Deconvolutions, SimCC
 from swinkit.heads.linear import CellLinear, HiddenTokens, PooledLinear
+from swinkit.heads.tokens import PooledTokens
 from swinkit.heads.unet import UNet
 from swinkit.heads.upernet import UPerNet
 
@@ -26,6 +27,7 @@ __all__ = [
     "FrameLinear",
     "HiddenTokens",
     "PooledLinear",
+    "PooledTokens",
     "SimCC",
     "UNet",
     "UPerNet",

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from swinkit.modalities.audio import Audio
 from swinkit.modalities.image import Image
+from swinkit.modalities.mixed import Mixed
 from swinkit.modalities.series import Series
 from swinkit.modalities.text import Text
 from swinkit.modalities.video import Video
 from swinkit.modalities.volume import Volume
 
-MODALITIES = {"image": Image, "audio": Audio, "series": Series, "text": Text, "video": Video, "volume": Volume}
+MODALITIES = {
+    "image": Image,
+    "audio": Audio,
+    "series": Series,
+    "text": Text,
+    "video": Video,
+    "volume": Volume,
+    "mixed": Mixed,
+}
 
-__all__ = ["MODALITIES", "Audio", "Image", "Series", "Text", "Video", "Volume"]
+__all__ = ["MODALITIES", "Audio", "Image", "Mixed", "Series", "Text", "Video", "Volume"]

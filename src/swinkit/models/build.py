@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -13,6 +13,7 @@ from swinkit.backbone import ALIASES, SIZES, Size, SwinConfig
 from swinkit.files import ConfigError, did_you_mean
 from swinkit.heads.features import Features
 from swinkit.heads.linear import PooledLinear
+from swinkit.models.mixed import Joined
 from swinkit.models.model import HeadFactory, Model
 
 
@@ -107,10 +108,16 @@ def count(model: torch.nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def macs(model: Model, input: tuple[int, ...]) -> int:
-    """Multiply-adds of one forward pass of one sample on the meta device, matrix products and convolutions only."""
+def macs(model: Model | Joined, input: Any) -> int:
+    """Multiply-adds of one forward pass of one sample on the meta device, matrix products and convolutions only.
+
+    Args:
+        input: the space of the grid; of several inputs {name: space}.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
+    if isinstance(model, Joined):
+        return model.macs + sum(macs(cast("Model", model.parts[name]), space) for name, space in input.items())
     meta = copy.deepcopy(model).to("meta").eval()
     depths = [len(stage.blocks) for stage in meta.backbone.stages]
     for stage in meta.backbone.stages:

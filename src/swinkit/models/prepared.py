@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from swinkit.layers.attention import WindowAttention
 from swinkit.layers.bias import FixedBias
 from swinkit.layers.cross_block import CrossBlockAttention
 from swinkit.layers.linear import Linear
+from swinkit.models.mixed import Joined
 from swinkit.models.model import Model, space_of
 from swinkit.ops.windows import group
 from swinkit.types import Window
@@ -21,10 +23,10 @@ from swinkit.types import Window
 class Prepared(nn.Module):
     """A model that only predicts. `train()` and loading weights are refused: prepare the changed model again."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model | Joined) -> None:
         super().__init__()
         self.model = model
-        self.config, self.levels = model.config, model.levels
+        self.levels = model.levels
         self.training = False
 
     @property
@@ -32,11 +34,9 @@ class Prepared(nn.Module):
         """Of the model: a task may ask it for what the model did not return."""
         return self.model.head
 
-    def forward(
-        self, grid: torch.Tensor, valid: torch.Tensor | None = None, token_mask: torch.Tensor | None = None
-    ) -> object:
+    def forward(self, grid: Any, valid: Any = None, token_mask: torch.Tensor | None = None) -> object:
         """What the model returns."""
-        return self.model(grid, valid, token_mask)
+        return self.model(grid, valid) if token_mask is None else self.model(grid, valid, token_mask)
 
     def train(self, mode: bool = True) -> Prepared:
         """Only `eval()` is possible."""
@@ -49,12 +49,14 @@ class Prepared(nn.Module):
         raise RuntimeError("a prepared copy cannot load weights: load them into the model and prepare it again")
 
 
-def prepared(model: Model, sizes: Sequence[Window] = ()) -> Prepared:
+def prepared(model: Model | Joined, sizes: Sequence[Window] = ()) -> Prepared:
     """A copy of `model` for inference on its device: biases are fixed, and for inputs of `sizes` the plans as well.
 
-    Other sizes work too, with plans made as usual. Windows that are masked alike share one mask: at most 3^rank a
-    stage.
+    Other sizes work too, with plans made as usual, and inputs that are joined are given none. Windows that are masked
+    alike share one mask: at most 3^rank a stage.
     """
+    if sizes and isinstance(model, Joined):
+        raise ValueError(f"sizes {list(sizes)} came for a model of several inputs: leave them out")
     changed = copy.deepcopy(model).eval().requires_grad_(False)
     with torch.no_grad():
         for module in changed.modules():

@@ -43,6 +43,6 @@ def check(
     kind, sentence = find_modality(layout, modality or said["modality"].get(KIND))
     say(sentence)
     asked = {"per_word": True} if task == "tag" else {}
-    reader: Modality = part("modality", {KIND: kind, **series.told(layout), **asked, **said["modality"]})
+    reader: Modality = part("modality", merged({KIND: kind, **series.told(layout), **asked}, said["modality"]))
     reader = reader.exact() if hasattr(reader, "exact") else reader  # type: ignore[attr-defined]
     return look_through({name: layout.open(name, strict=False) for name in layout.splits()}, reader, progress)

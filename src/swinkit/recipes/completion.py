@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from swinkit.files import ConfigError, did_you_mean
-from swinkit.recipes import classification, detection, posing, segmentation, several_tasks, sounding, texts
+from swinkit.recipes import classification, detection, mixed, posing, segmentation, several_tasks, sounding, texts
 from swinkit.recipes.kinds import find_modality
 from swinkit.recipes.layouts import Say, find_layout
 from swinkit.recipes.plain import KIND, KINDS, TABLES, check_names, from_plain, kind_of, part
@@ -27,7 +27,10 @@ RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
     "transcribe": sounding.transcripts,
 }
 """Task -> function of (layout, what was said, modality, say) that chooses the whole recipe as plain values."""
-OTHERS: dict[tuple[str, str], Callable[..., dict[str, Any]]] = {("classify", "audio"): sounding.classes}
+OTHERS: dict[tuple[str, str], Callable[..., dict[str, Any]]] = {
+    ("classify", "audio"): sounding.classes,
+    ("classify", "mixed"): mixed.defaults,
+}
 """(task, modality) -> the same, where other data wants other values."""
 
 
@@ -91,7 +94,7 @@ segment = _maker(
 classify = _maker(
     "classify",
     "One class for a whole picture or text; a published size gets its published training.",
-    "folders of pictures or texts a class, tables of files or texts, parquet tables, or MNIST's files",
+    "folders of pictures or texts a class, tables of files, texts or several inputs, parquet tables, or MNIST's files",
 )
 detect = _maker(
     "detect",
@@ -149,6 +152,10 @@ def complete(
     found, sentence = find_modality(layout, modality or said.get("modality", {}).get(KIND))
     say(sentence)
     task = said["task"][KIND]
+    if found == "mixed" and (task, found) not in OTHERS:
+        raise ConfigError(
+            f"task: {task} learns from one input a sample, {layout.path} has several: classify takes them"
+        )
     defaults = OTHERS.get((task, found), RECIPES[task])(layout, said, found, say)
     rest = {name: values for name, values in _one_length(said).items() if name != "data"}  # that is in the layout
     return from_plain(_found(merged(defaults, rest)), where=where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ class RunFolder:
         training = part("training", saved.get("training", {}), where=str(self.file("recipe.json")))
         saved = {
             **{name: value for name, value in saved.items() if name != "format"},
+            "model": _said(saved.get("model", {})),
             "training": training.fingerprint(),
         }
         if differing := differences(saved, fingerprint(recipe)):
@@ -161,7 +163,12 @@ def fingerprint(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe decides about the numbers: a run goes on only where all of this is the same."""
     plain = to_plain(recipe)
     del plain["format"]
-    return {**plain, "training": recipe.training.fingerprint()}
+    return {**plain, "model": _said(plain["model"]), "training": recipe.training.fingerprint()}
+
+
+def _said(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is for several inputs where there is one: runs from before that do not say it."""
+    return {name: value for name, value in model.items() if value or name not in ("inputs", "joining")}
 
 
 def free_folder(recipe: Recipe, under: Path = Path("runs")) -> Path:

@@ -19,6 +19,7 @@ ENDINGS = {
 }
 """Modality -> endings of its files. Text is missing: lists of names and tables lie beside every kind of data, so .txt
 files count in class folders where there is nothing else."""
+MIXED = "mixed"
 OF_LAYOUTS = {"series": (".csv",)}
 """The same where only the layout of the data can tell, for tables lie beside every kind of data."""
 
@@ -33,6 +34,9 @@ def find_modality(layout: Layout, wanted: str | None = None) -> tuple[str, str]:
     if wanted is not None:
         if wanted not in MODALITIES:
             raise ConfigError(f"--modality: no modality {wanted!r}: {did_you_mean(wanted, MODALITIES)}")
+        if (wanted == MIXED) != (getattr(layout, "modality", None) == MIXED):
+            has = "one input" if wanted == MIXED else "several inputs"
+            raise ConfigError(f"--modality: {wanted}, but {layout.path} has {has} a sample: leave it out")
         return wanted, f"modality: {wanted}, as asked"
     if (known := getattr(layout, "modality", None)) is not None:  # its files hold nothing else
         return known, f"modality: {known}"

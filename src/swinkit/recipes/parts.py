@@ -8,27 +8,40 @@ from typing import Any
 
 import torch
 
+from swinkit.backbone import SwinConfig
 from swinkit.engine import Checkpoints, Event, Interruption, Loader, State, World, keep, pick_device, train
 from swinkit.files import ConfigError
-from swinkit.models import Model, build, prepare_training
+from swinkit.models import Joined, Model, build, change, find_size, prepare_training
 from swinkit.recipes.layouts import open_split
-from swinkit.recipes.recipe import Recipe
-from swinkit.types import Dataset, Layout, Record
+from swinkit.recipes.recipe import ModelChoice, Recipe, inputs_of
+from swinkit.types import Dataset, Layout, Modality, Record
 
 
-def make_model(recipe: Recipe) -> Model:
+def make_model(recipe: Recipe) -> Model | Joined:
     """The recipe's model with fresh weights, the same ones whenever it is made."""
-    fields = recipe.model.fields()
-    stem = recipe.model.config().stem
-    if stem.channels != recipe.modality.channels:
-        if "stem" in fields or "channels" in fields:
-            raise ConfigError(
-                f"modality.channels: {recipe.modality.channels}, but model.changes asks for a stem of {stem.channels}"
-            )
-        fields["channels"] = recipe.modality.channels
+    inputs = inputs_of(recipe.modality)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
-        return build(recipe.model.name, recipe.task.head, outputs=_outputs(recipe), **fields)
+        if inputs is None:
+            changes = _fields(recipe.model, recipe.modality)
+            return build(recipe.model.name, recipe.task.head, outputs=_outputs(recipe), **changes)
+        configs: dict[str, SwinConfig] = {}
+        for name, modality in inputs.items():
+            model = recipe.model.of(name)
+            configs[name] = change(find_size(model.name), **_fields(model, modality)).config
+        return Joined(configs, recipe.task.head, recipe.model.joined())
+
+
+def _fields(model: ModelChoice, modality: Modality) -> dict[str, Any]:
+    """The model's changes, with a stem for the channels of its grids."""
+    fields, stem = model.fields(), model.config().stem
+    if stem.channels != modality.channels:
+        if "stem" in fields or "channels" in fields:
+            raise ConfigError(
+                f"modality.channels: {modality.channels}, but model.changes asks for a stem of {stem.channels}"
+            )
+        fields["channels"] = modality.channels
+    return fields
 
 
 def _outputs(recipe: Recipe) -> list[int] | None:

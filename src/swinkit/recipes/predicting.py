@@ -18,6 +18,7 @@ from swinkit.files.series import addresses
 from swinkit.files.volumes import is_volume, stem
 from swinkit.recipes.kinds import ENDINGS, OF_LAYOUTS
 from swinkit.recipes.listening import is_long, listen
+from swinkit.recipes.mixed_answers import write_mixed
 from swinkit.recipes.predictor import Predictor, Result, open_run
 from swinkit.recipes.raster_things import find_in_raster
 from swinkit.recipes.rasters import predict_raster
@@ -29,6 +30,8 @@ from swinkit.types import Detections
 
 RASTER = ".tif"
 SERIES = "series"
+OF_LINES = {"text": write_texts, "mixed": write_mixed}
+"""Modality -> what answers for the lines of tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,15 @@ def predict_files(
 
     Args:
         inputs: files, folders (their files of a known kind, at any depth) and patterns; where the run is about texts
-            also tables of them and texts themselves, and nothing is drawn.
+            also tables of them and texts themselves, and nothing is drawn; where it is about several inputs, tables
+            as it learnt from, whose every line has an answer.
 
     Raises:
         ConfigError: there is no run, nothing was found, or `out` holds a file that would be replaced.
     """
     predictor = run if isinstance(run, Predictor) else open_run(run)
-    if predictor.kind == "text":
-        return Done(*write_texts(predictor, inputs, Path(out), overwrite=overwrite, progress=progress))
+    if (write := OF_LINES.get(predictor.kind)) is not None:
+        return Done(*write(predictor, inputs, Path(out), overwrite=overwrite, progress=progress))
     sources = find_inputs(inputs, predictor.kind)
     folder = Path(out)
     names = names_of([source for source, _ in sources])
@@ -149,7 +153,10 @@ def _tracks(path: Path, modality: str) -> list[Path]:
 
 
 def _endings(modality: str) -> tuple[str, ...]:
-    return (ENDINGS | OF_LAYOUTS)[modality]
+    known = ENDINGS | OF_LAYOUTS
+    if modality not in known:
+        raise ConfigError(f"a run on {modality} data has no files of its own kind in folders: give files or tables")
+    return known[modality]
 
 
 def _is_kind(file: Path, modality: str) -> bool:

@@ -17,13 +17,14 @@ from swinkit.engine import pick_device, read_weights
 from swinkit.files import CheckpointError, ConfigError
 from swinkit.files.texts import is_text, raw_text
 from swinkit.files.volumes import stem
-from swinkit.models import Model, prepared
+from swinkit.models import Joined, Model, prepared
 from swinkit.recipes import writing
 from swinkit.recipes.answering import asked
 from swinkit.recipes.folder import RunFolder
+from swinkit.recipes.mixed_inputs import record_of
 from swinkit.recipes.parts import make_model
 from swinkit.recipes.plain import kind_name
-from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.recipe import Recipe, inputs_of
 from swinkit.recipes.text import nested
 from swinkit.types import Prediction, Record, Sample, Task
 
@@ -89,13 +90,20 @@ class Predictor:
         """The modality's name."""
         return kind_name("modality", self.recipe.modality)
 
-    def __call__(self, source: Path | str | np.ndarray) -> Result:
+    def __call__(self, source: Path | str | np.ndarray | Mapping[str, Any]) -> Result:
         """The answer for one file, or one array in the modality's raw form ([height width 3] uint8 RGB); where the
-        run is about texts, words that name no file are a text.
+        run is about texts, words that name no file are a text; where it is about several inputs, these by name, of
+        which some may be left out: `{"image": "one.png", "audio": "one.wav"}`.
 
         Raises:
             DataError: the input cannot be read; names the file.
+            ConfigError: inputs came by name for a run on one, or one for a run on several.
         """
+        inputs = inputs_of(self.recipe.modality)
+        if isinstance(source, Mapping):
+            return self.result(record_of(source, inputs))
+        if inputs is not None:
+            raise ConfigError(f"the run is about several inputs: give them by name, some of {', '.join(inputs)}")
         if isinstance(source, str) and self.kind == "text" and is_text(source):
             source = raw_text(source)
         path = None if isinstance(source, np.ndarray) else Path(source)
@@ -103,9 +111,13 @@ class Predictor:
             id="array" if path is None else stem(path),
             source=source if isinstance(source, np.ndarray) else Path(source),
         )
+        return self.result(record, path)
+
+    def result(self, record: Record, source: Path | None = None) -> Result:
+        """The answer for a record, with the file that it is of. Raises DataError."""
         sample = self.recipe.modality.standard(self.recipe.modality.read(record))
         (prediction,) = self.predict([sample])
-        return Result(prediction, sample, path, self)
+        return Result(prediction, sample, source, self)
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction]:
         """The answers for samples in the evaluation view, computed together."""
@@ -156,7 +168,9 @@ def _with_chosen(recipe: Recipe, folder: RunFolder) -> Recipe:
     return dataclasses.replace(recipe, task=dataclasses.replace(recipe.task, **values)) if values else recipe  # type: ignore[type-var]
 
 
-def load_run(run: Path | str, *, checkpoint: str = "best", task: Task | None = None) -> tuple[Recipe, Model, str]:
+def load_run(
+    run: Path | str, *, checkpoint: str = "best", task: Task | None = None
+) -> tuple[Recipe, Model | Joined, str]:
     """Recipe, model (in evaluation mode, on the CPU) and name of the checkpoint of a run folder; as `open_run`."""
     folder = RunFolder(Path(run))
     recipe = folder.recipe(task)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from swinkit.models import count, macs
+from swinkit.models import Joined, count, macs
 from swinkit.ops.palette import colours
 from swinkit.recipes.evaluation import Evaluation
 from swinkit.recipes.folder import RunFolder
@@ -152,6 +152,8 @@ def _sample(recipe: Recipe, data: Dataset, index: int) -> Sample:
 
 def _model(recipe: Recipe, data: Dataset) -> ModelFacts:
     model = make_model(recipe)
+    if isinstance(model, Joined):
+        return _joined(model, recipe, data)
     config, space = model.config, tuple(_sample(recipe, data, 0).grid.shape[1:])
     details = {
         "backbone": f"{config.version}, width {config.width}, depths {config.depths}, heads {config.heads}",
@@ -165,6 +167,25 @@ def _model(recipe: Recipe, data: Dataset) -> ModelFacts:
         gmacs=macs(model, space) / 1e9,
         size=space,
         details={name: value for name, value in details.items() if value},
+    )
+
+
+def _joined(model: Joined, recipe: Recipe, data: Dataset) -> ModelFacts:
+    """Of a model of several inputs; its cost at the sizes that they have first."""
+    spaces: dict[str, tuple[int, ...]] = {}
+    for index in range(len(data)):
+        if not data[index].parts.keys() <= spaces.keys():
+            parts = _sample(recipe, data, index).parts
+            spaces = {name: tuple(part.grid.shape[1:]) for name, part in parts.items()} | spaces
+        if len(spaces) == len(model.parts):
+            break
+    details = {f"input {name}": f"{recipe.model.of(name).name}, {'x'.join(map(str, s))}" for name, s in spaces.items()}
+    joining = recipe.model.joined()
+    return ModelFacts(
+        name=recipe.model.name,
+        parameters=count(model),
+        gmacs=macs(model, spaces) / 1e9,
+        details={**details, "joined by": f"{joining.depth} layers of attention, width {joining.width}"},
     )
 
 

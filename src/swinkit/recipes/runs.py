@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,6 @@ class Run:
                 self.__dict__.pop("predictor", None)
         return evaluation
 
-    def predict(self, source: Path | str | np.ndarray) -> Result:
-        """The answer for one file or array."""
+    def predict(self, source: Path | str | np.ndarray | Mapping[str, Any]) -> Result:
+        """The answer for one file or array, or for several inputs by name."""
         return self.predictor(source)

@@ -95,5 +95,7 @@ def _layout(layout: Layout, name: str, kind: str, say: Say) -> Layout:
         return given[name].resolved()
     folder = part(layout.path, name)
     found = recognise(folder, kind)
+    if found == "mixed_table":
+        raise ConfigError(f"{folder}: has several inputs a sample, which do not share a backbone with other tasks")
     say(f"data: {folder} is read as {found}")
     return LAYOUTS[found](path=str(folder)).resolved()

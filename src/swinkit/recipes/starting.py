@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from swinkit.files import ConfigError
-from swinkit.models import Model
+from swinkit.models import Joined, Model
 from swinkit.recipes.folder import RunFolder
 from swinkit.recipes.plain import KIND, kind_name
 from swinkit.recipes.predictor import load_run
-from swinkit.recipes.recipe import Recipe
+from swinkit.recipes.recipe import SCRATCH, Recipe
 from swinkit.recipes.text import merged
 from swinkit.types import Task
 from swinkit.weights import KeyReport, Origin, Weights, fit, read_file
@@ -20,7 +20,7 @@ OPTIONAL = ("head.", "backbone.norms.", "mask_token")
 """A classifier has another head, norms only where it looks, and hides nothing."""
 
 
-def start_from(model: Model, recipe: Recipe) -> KeyReport | None:
+def start_from(model: Model | Joined, recipe: Recipe) -> KeyReport | None:
     """Put the trained weights that the recipe names into the model; returns what became of every tensor.
 
     Of a run the heads come along: that of a task goes to the task of that name (of one task alone: of its kind).
@@ -31,6 +31,8 @@ def start_from(model: Model, recipe: Recipe) -> KeyReport | None:
     """
     if recipe.model.weights is None:
         return None
+    if isinstance(model, Joined):
+        raise ConfigError(SCRATCH)
     run = _run(recipe.model.weights)
     weights = read_file(recipe.model.weights) if run is None else _weights_of(run, recipe.task)
     state, report = fit(weights, model.config, model.state_dict(), optional=OPTIONAL)
@@ -72,6 +74,8 @@ def _run(weights: Any) -> RunFolder | None:
 def _weights_of(run: RunFolder, task: Task) -> Weights:
     """The best weights of a run, its heads under the names that they have for this task."""
     recipe, model, _ = load_run(run.path)
+    if isinstance(model, Joined):
+        raise ConfigError(f"model.weights: {run.path} is a run on several inputs: give one of a single input")
     old, new = _heads(recipe.task), _heads(task)
     state = {}
     for key, value in model.state_dict().items():

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from swinkit.datasets.text_table import ENDINGS, TextTable
-from swinkit.files import ConfigError, DataError, replace_file
+from swinkit.files import ConfigError, DataError
 from swinkit.files.texts import is_text, raw_text
 from swinkit.recipes.predictor import Predictor
-from swinkit.recipes.writing import LIST, form_of
+from swinkit.recipes.writing import LIST, check_free, form_of, write_lists
 from swinkit.types import Record, Sample, Tags
 
 TOGETHER = 32
@@ -36,11 +35,7 @@ def write_texts(
         ConfigError: `out` is a file, or holds a file that would be replaced; a folder holds no text.
     """
     form = form_of(predictor.recipe.task)
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out}: is a file: choose a folder for --out")
-    for name in (LIST, *form.tables):
-        if not overwrite and (out / name).exists():
-            raise ConfigError(f"{out / name}: is there already: choose another --out, or say --overwrite")
+    check_free(out, (LIST, *form.tables), overwrite=overwrite)
     problems: list[DataError] = []
     records = _records(predictor, inputs, problems)
     samples = [sample for record in records if (sample := _read(predictor, record, problems)) is not None]
@@ -53,11 +48,7 @@ def write_texts(
             progress(len(entries), len(samples))
     out.mkdir(parents=True, exist_ok=True)
     classes = tuple(getattr(predictor.recipe.task, "classes", ()))
-    for name, content in form.tables.items():
-        replace_file(out / name, content(entries, classes))
-    told = [{"file": str(problem.path), "message": str(problem)} for problem in problems]
-    text = json.dumps({"predictions": entries, "problems": told}, indent=2, allow_nan=False)
-    replace_file(out / LIST, (text + "\n").encode())
+    write_lists(out, form, entries, problems, classes)
     return tuple(entries), tuple(problems)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
-from swinkit.files import ConfigError
+from swinkit.files import ConfigError, DataError, replace_file
 from swinkit.files.volumes import NIFTI, write_labels
 from swinkit.ops.palette import colours
 from swinkit.recipes.recipe import Recipe
@@ -83,6 +83,26 @@ def save(prediction: Prediction, path: Path, source: Path | None = None) -> None
     image = Picture.fromarray(prediction.labels.numpy().astype(np.uint8))
     image.putpalette(colours(256).astype(np.uint8).tobytes())
     image.save(path)
+
+
+def check_free(out: Path, names: Sequence[str], *, overwrite: bool) -> None:
+    """ConfigError where `out` is a file, or holds one of these that would be replaced unasked."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: is a file: choose a folder for --out")
+    for name in names:
+        if not overwrite and (out / name).exists():
+            raise ConfigError(f"{out / name}: is there already: choose another --out, or say --overwrite")
+
+
+def write_lists(
+    out: Path, form: Form, entries: Sequence[Entry], problems: Sequence[DataError], classes: tuple[str, ...]
+) -> None:
+    """The tables over all inputs, and predictions.json."""
+    for name, content in form.tables.items():
+        replace_file(out / name, content(entries, classes))
+    told = [{"file": str(problem.path), "message": str(problem)} for problem in problems]
+    text = json.dumps({"predictions": list(entries), "problems": told}, indent=2, allow_nan=False)
+    replace_file(out / LIST, (text + "\n").encode())
 
 
 def class_table(entries: Sequence[Entry], classes: tuple[str, ...]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -42,6 +42,7 @@ class Classify:
     outputs: ClassVar[tuple[int, ...]] = (-1,)
     answers: ClassVar[type] = ClassScores
     answering: ClassVar[tuple[str, ...]] = ("flip",)
+    of_one_grid: ClassVar[tuple[str, ...]] = ("mixup", "cutmix", "flip", "clips")
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
@@ -65,7 +66,7 @@ class Classify:
         samples."""
         if batch.target is None:
             raise ValueError("the batch has no target: only labelled samples have a loss")
-        grid, valid, wanted = batch.grid, batch.valid, self._wanted(batch)
+        (grid, valid), wanted = batch.inputs, self._wanted(batch)
         if model.training and (self.mixup or self.cutmix) and len(grid) > 1:
             grid, wanted = self._mixed(grid, wanted)
             valid = None if valid is None else valid | valid.roll(1, 0)
@@ -74,7 +75,7 @@ class Classify:
 
     def predict(self, model: nn.Module, batch: Batch) -> list[ClassScores]:
         """The probabilities of every sample; the caller has put the model in evaluation mode."""
-        scores = self._scores(model, batch.grid, batch.valid)
+        scores = self._scores(model, *batch.inputs)
         if self.flip:
             valid = None if batch.valid is None else batch.valid.flip(-1)
             scores = (scores + self._scores(model, batch.grid.flip(-1), valid)) / 2
@@ -98,7 +99,7 @@ class Classify:
         ids = ("small", "large", "unlabelled")
         return cls(classes=("a", "b")), Batch(grid=grid, valid=valid, target=target, ids=ids, sizes=sizes)
 
-    def _scores(self, model: nn.Module, grid: Tensor, valid: Tensor | None) -> Tensor:
+    def _scores(self, model: nn.Module, grid: Any, valid: Any) -> Tensor:
         """[b classes] probabilities."""
         if self.clips > 1:
             count = len(grid)

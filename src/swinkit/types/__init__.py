@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swinkit.types.objects import Objects
+from swinkit.types.part import PartOf
 from swinkit.types.predictions import (
     Answers,
     ClassScores,
@@ -32,6 +33,7 @@ __all__ = [
     "Metrics",
     "Modality",
     "Objects",
+    "PartOf",
     "Prediction",
     "Record",
     "Region",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Record:
     unlabelled."""
     region: Region | None = None
     """The part of the input that is asked about, where that is not all of it."""
+    parts: Mapping[str, Record] = field(default_factory=dict[str, "Record"])
+    """Of an example of several inputs each that it has, by name; `source` is an empty array then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,13 @@ class Sample:
     where these are not all of its cells."""
     text: str = ""
     """What a reader would see, where the grid does not show it."""
+    parts: Mapping[str, Sample] = field(default_factory=dict[str, "Sample"])
+    """Of an example of several inputs each that it has, by name; `grid` is empty then."""
+
+    @property
+    def numbers(self) -> int:
+        """In all of its grids."""
+        return self.grid.numel() + sum(part.numbers for part in self.parts.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +74,7 @@ class Batch:
     """Samples of one step, normalised, padded with zeros to a common size."""
 
     grid: Tensor
-    """[b c *space] float32."""
+    """[b c *space] float32; [b 0] where there are `parts`: it only says how many samples there are."""
     valid: Tensor | None = None
     """[b *space] bool, False where a sample was padded; None when nothing was."""
     target: Any = None
@@ -78,6 +87,16 @@ class Batch:
     """The samples' `spacing`; () where none has one."""
     places: tuple[np.ndarray | None, ...] = ()
     """The samples' `places`; () where none has any."""
+    parts: Mapping[str, Batch] = field(default_factory=dict[str, "Batch"])
+    """Of samples of several inputs each input that some of them have, by name, with a row a sample and `valid`; that of
+    a sample without this input is zeros and nowhere valid."""
+
+    @property
+    def inputs(self) -> tuple[Any, Any]:
+        """What a model is called with: (grid, valid), or both as {name: those of a part}."""
+        if not self.parts:
+            return self.grid, self.valid
+        return {n: part.grid for n, part in self.parts.items()}, {n: part.valid for n, part in self.parts.items()}
 
     def cells(self, row: int) -> Tensor:
         """[n] int64: the cells of one sample of a sequence that are asked about, its `places` or all that it has."""
@@ -91,7 +110,8 @@ class Batch:
         rows = list(rows)
         if rows == list(range(len(self.grid))):
             return self
-        return Batch(
+        return replace(
+            self,
             grid=self.grid[rows],
             valid=None if self.valid is None else self.valid[rows],
             target=_rows(self.target, rows),
@@ -100,32 +120,27 @@ class Batch:
             matrices=_rows(self.matrices, rows),
             spacings=_rows(self.spacings, rows),
             places=_rows(self.places, rows),
+            parts={name: part.chosen(rows) for name, part in self.parts.items()},
         )
 
     def to(self, device: Any) -> Batch:
         """The same batch with every tensor on `device`."""
-        return Batch(
+        return replace(
+            self,
             grid=self.grid.to(device, non_blocking=True),
             valid=None if self.valid is None else self.valid.to(device, non_blocking=True),
             target=_move(self.target, device),
-            ids=self.ids,
-            sizes=self.sizes,
-            matrices=self.matrices,
-            spacings=self.spacings,
-            places=self.places,
+            parts={name: part.to(device) for name, part in self.parts.items()},
         )
 
     def pin_memory(self) -> Batch:
         """The same batch in page-locked memory, from where a copy to the device need not be waited for."""
-        return Batch(
+        return replace(
+            self,
             grid=self.grid.pin_memory(),
             valid=None if self.valid is None else self.valid.pin_memory(),
             target=_pinned(self.target),
-            ids=self.ids,
-            sizes=self.sizes,
-            matrices=self.matrices,
-            spacings=self.spacings,
-            places=self.places,
+            parts={name: part.pin_memory() for name, part in self.parts.items()},
         )
 
 
