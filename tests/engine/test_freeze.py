@@ -139,7 +139,7 @@ def same_as_uncompiled(rank: int, compile: Callable[[nn.Module], object]) -> Non
     assert all(value.equal(fresh[name]) == is_frozen(name) for name, value in compiled.model.state_dict().items())
 
 
-@pytest.mark.parametrize("rank", RANKS)
+@pytest.mark.parametrize("rank", [2, *(pytest.param(rank, marks=pytest.mark.slow) for rank in RANKS if rank != 2)])
 def test_compiled_blocks_learn_the_same(rank):
     def eager(model: nn.Module) -> None:
         for block in (module for module in model.modules() if isinstance(module, Block)):
