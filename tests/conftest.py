@@ -11,7 +11,6 @@ from typing import Any
 
 import jaxtyping
 import pytest
-import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("SWINKIT_DATA", ROOT.parent / "shared" / "data"))
@@ -29,6 +28,8 @@ def check_shapes() -> None:
     decorate = jaxtyping.jaxtyped
 
     def jaxtyped(*, typechecker: Any) -> Callable[[Any], Any]:
+        import torch  # only where a module of these rooms is imported: tests that read sources start without it
+
         def wrap(target: Any) -> Any:
             if not inspect.isfunction(target) or target.__module__ in READ_AS_SOURCE:
                 return target

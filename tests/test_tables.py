@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import swinkit
 from swinkit.cli.main import COMMANDS
 from swinkit.datasets import LAYOUTS
 from swinkit.modalities import MODALITIES
@@ -11,6 +14,7 @@ from swinkit.ops.attention import BACKENDS
 from swinkit.tasks import TASKS
 from swinkit.weights import LAYOUTS as WEIGHTS
 
+PACKAGE = Path(swinkit.__file__).parent
 ROWS = [
     *((f"tasks/{name}", row) for name, row in TASKS.items()),
     *((f"modalities/{name}", row) for name, row in MODALITIES.items()),
@@ -26,21 +30,21 @@ def test_a_row_is_defined_where_its_name_says(place, row):
 
 
 @pytest.mark.parametrize(("room", "table"), [("tasks", TASKS), ("modalities", MODALITIES)])
-def test_every_file_of_the_room_is_a_row(room, table, root):
+def test_every_file_of_the_room_is_a_row(room, table):
     """What two of them share lives in a room below."""
-    files = {path.stem for path in (root / "src" / "swinkit" / room).iterdir() if path.suffix in ("", ".py")}
+    files = {path.stem for path in (PACKAGE / room).iterdir() if path.suffix in ("", ".py")}
     assert files - {"__init__", "__pycache__"} == set(table)
 
 
-def test_a_command_is_a_file_with_a_run(root):
+def test_a_command_is_a_file_with_a_run():
     for name in COMMANDS:
-        text = (root / "src" / "swinkit" / "cli" / f"{name}.py").read_text()
+        text = (PACKAGE / "cli" / f"{name}.py").read_text()
         assert "\ndef run(arguments: Sequence[str]) -> int:" in text, name
 
 
-def test_a_backend_is_a_file(root):
+def test_a_backend_is_a_file():
     for backend in BACKENDS:
-        assert (root / "src" / "swinkit" / "ops" / "attention" / f"{backend.name}.py").is_file(), backend.name
+        assert (PACKAGE / "ops" / "attention" / f"{backend.name}.py").is_file(), backend.name
     assert len({backend.name for backend in BACKENDS}) == len(BACKENDS)
 
 
