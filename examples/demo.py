@@ -19,7 +19,7 @@ import swinkit as sk
 from swinkit.datasets import DigitScenes, SpokenDigits
 from swinkit.files import UserError
 
-STEPS = {"segment": 840, "detect": 600, "speech": 400}
+STEPS = {"segment": 840, "detect": 500, "speech": 400}
 """Fixed numbers, so that a second run gives the same figures to the last digit."""
 EVALUATIONS = 2
 SHOWN = 3

@@ -12,14 +12,17 @@ import torch
 from PIL import Image
 from rectangles import finder, picture
 
+import swinkit as sk
 from swinkit.files import ConfigError
 from swinkit.files import rasters as files
+from swinkit.metrics import AveragePrecision
 from swinkit.modalities.image import drawing
 from swinkit.recipes import raster_things
 from swinkit.recipes.answering import asked
 from swinkit.recipes.predicting import predict_files
+from swinkit.recipes.predictor import Predictor
 from swinkit.recipes.raster_things import find_in_raster
-from swinkit.types import Detections
+from swinkit.types import Batch, Detections
 
 SIZE = (150, 190)
 
@@ -119,3 +122,30 @@ def test_what_a_raster_cannot_be_asked_is_said(raster, tmp_path):
     ready.recipe = replace(ready.recipe, modality=replace(ready.recipe.modality, shorter=64))
     with pytest.raises(ConfigError, match="--set modality.shorter=null"):
         find_in_raster(ready, raster, tmp_path / "a.png")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_trained_detector_finds_in_windows_what_it_finds_in_the_whole(tmp_path):
+    """Digit scenes side by side, so that digits lie on the seams of windows, measured scene by scene."""
+    changes = {
+        "data.counts": [4000, 50, 36], "model.name": "swin_nano", "training.steps": 240, "training.evaluate_every": 240,
+        "training.workers": 0, "training.schedule": "constant",
+    }  # fmt: skip
+    run = sk.train(sk.recipes.detect("digit_scenes", changes=changes), tmp_path / "run", quiet=True, report=False)
+    scenes = [run.recipe.data.open("test")[index] for index in range(36)]
+    large = np.vstack([np.hstack([record.source for record in scenes[6 * row : 6 * row + 6]]) for row in range(6)])
+    figures: dict[str, float] = {}
+    ready = run.predictor
+    for name, values in (("whole", {"most": 400}), ("64", {"window": [64, 64]}), ("96", {"window": [96, 96]})):
+        found = Predictor(asked(ready.recipe, {"task": values}), ready.model, ready.device)(large).prediction
+        metrics = AveragePrecision(found.classes)
+        for index, record in enumerate(scenes):
+            corner = 64.0 * torch.tensor([index % 6, index // 6])
+            middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - corner
+            here = found.chosen(((middles >= 0) & (middles < 64)).all(1))
+            moved = replace(here, id=str(index), boxes=here.boxes - corner.repeat(2), size=(64, 64))
+            metrics.update([moved], Batch(grid=torch.zeros(1), target=[record.target]))
+        figures[name] = metrics.result()["map50"]
+    assert figures["whole"] > 0.3, figures
+    assert all(abs(value - figures["whole"]) < 0.1 for value in figures.values()), figures

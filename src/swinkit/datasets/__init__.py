@@ -64,17 +64,17 @@ def recognise(path: Path | str, task: str) -> str:
     """The key in LAYOUTS of what lies at `path`, of those that a task learns from.
 
     Raises:
-        DataError: nothing of these; lists what was looked for.
+        DataError: nothing of these, or nothing at all; lists what was looked for.
     """
     known = {name: layout for name, layout in LAYOUTS.items() if task in layout.serves} or LAYOUTS  # a stranger's task
     for name, layout in known.items():
         if layout.recognises(path):
             return name
     wanted = "; ".join(f"{name}: {layout.looks_for}" for name, layout in known.items())
-    exists = Path(path).exists()
-    came = (
-        "is a file, not a folder" if Path(path).is_file() else "holds no known layout" if exists else "does not exist"
-    )
+    if not Path(path).exists():
+        made = [name for name, layout in known.items() if layout.looks_for.endswith("(made on the spot)")]
+        raise DataError(path, "does not exist" + (f"; the words for made data are {', '.join(made)}" if made else ""))
+    came = "is a file, not a folder" if Path(path).is_file() else "holds no known layout"
     raise DataError(path, f"{came}; looked for {wanted}")
 
 

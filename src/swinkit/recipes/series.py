@@ -9,7 +9,7 @@ from typing import Any
 from swinkit.datasets.keypoint_file import mirrored
 from swinkit.recipes.layouts import Say, open_split
 from swinkit.recipes.plain import KIND, kind_name
-from swinkit.recipes.suiting import fast_precision
+from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision
 from swinkit.types import Layout
 
 MODEL = "swin_nano_1d"
@@ -23,16 +23,7 @@ STRIDE = 2
 STRETCH = 0.3
 """Of figures in training: one that is seen from another side is wider or narrower."""
 
-TRAINING: dict[str, Any] = {
-    "batch": 32,
-    "rate": 2e-3,
-    "weight_decay": 0.05,
-    "betas": [0.9, 0.98],
-    "warmup": 0.1,
-    "schedule": "cosine",
-    "clip": 1.0,
-    "ema": 0.995,
-}
+TRAINING: dict[str, Any] = {**SMALL_TRAINING, "batch": 32, "rate": 5e-3, "ema": 0.995}
 
 EVALUATIONS = 10
 """In a run: of so small a model an evaluation costs about as much as an epoch."""
@@ -96,4 +87,4 @@ def limbs(names: Sequence[str]) -> list[tuple[int, int]]:
 
 def _steps(samples: int, batch: Any) -> int:
     """Enough passes for small data to be learnt, and an end for large data."""
-    return int(min(max(25 * samples / batch, 600), 40_000)) if isinstance(batch, int) and batch > 0 else 600
+    return int(min(max(44 * samples / batch, 600), 40_000)) if isinstance(batch, int) and batch > 0 else 600
