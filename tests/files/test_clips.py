@@ -54,6 +54,8 @@ def test_every_kind_gives_the_frames_that_were_asked_for(tmp_path: Path) -> None
         assert np.abs(found.astype(int) - pictures[[0, 3, 3, 11]]).max() <= (8 if source.suffix == ".mp4" else 0), (
             source
         )
+        one_by_one = np.stack(list(clip.frames()))
+        assert np.array_equal(one_by_one[[0, 3, 3, 11]], found), source
     assert Clip(tmp_path / "a.mp4").rate == 25
     assert [is_clip(source) for source in (*sources[:2], sources[3], tmp_path / "frames.tar")] == [
         True,

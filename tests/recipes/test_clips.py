@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 import swinkit as sk
-from swinkit.files import DataError
+from swinkit.files import ConfigError, DataError
+from swinkit.files.clips import Clip
+from swinkit.recipes.predicting import predict_files
+from swinkit.recipes.watching import watch
 
 TINY = {
     "model.changes": {
@@ -64,6 +68,62 @@ def test_a_folder_of_frames_is_answered(run: sk.Run, tmp_path: Path) -> None:
     result = sk.predict(run, tmp_path / "a.npy")
     assert set(result.prediction.classes) == {"moves", "stays"}
     assert result.draw().shape[2] == 3
+
+
+def long_film(path: Path, parts: int, size: int = 64) -> tuple[Path, list[bool]]:
+    """Clips one after the other, lossless, and which of them move."""
+    moves = [bool(part // 2 % 2) for part in range(parts)]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), 8.0, (size, size))
+    for part, right in enumerate(moves):
+        for frame in frames(right, part):
+            writer.write(np.kron(frame, np.ones((size // 16, size // 16, 1), np.uint8)))
+    writer.release()
+    return path, moves
+
+
+def test_a_long_film_is_watched_clip_by_clip(run: sk.Run, tmp_path: Path) -> None:
+    assert run.recipe.modality.span == 8  # type: ignore[attr-defined]
+    film, moves = long_film(tmp_path / "day.avi", 21)
+    done = predict_files(run.predictor, [str(film)], tmp_path / "out")
+    (entry,) = done.predictions
+    assert [window["frame"] for window in entry["windows"]] == list(range(0, 168, 8))
+    assert entry["windows"][5]["second"] == 5.0
+    right = [(window["class"] == "moves") == moved for window, moved in zip(entry["windows"], moves, strict=True)]
+    assert np.mean(right) > 0.8, right
+    found = {path.name for path in (tmp_path / "out").iterdir()}
+    assert found == {"predictions.json", "predictions.csv", "day-overlay.png"}
+    for index, window in enumerate(entry["windows"][:6]):  # each as if it were a film of its own
+        np.save(tmp_path / "clip.npy", Clip(film).read(range(8 * index, 8 * index + 8)))
+        alone = run.predictor(tmp_path / "clip.npy").prediction.best()[0]
+        assert (window["class"], round(window["score"], 5)) == (alone[0], round(alone[1], 5))
+
+
+def test_the_end_of_a_film_is_watched_too(run: sk.Run, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.concatenate([frames(False, 1), frames(True, 2), frames(True, 3)])[:21])
+    found = watch(run.predictor, tmp_path / "a.npy", "a")
+    assert found.firsts == (0, 8, 13) and found.rate == 0
+    assert "second" not in found.to_json()["windows"][0]
+    assert found.draw(run.predictor).shape[2] == 3
+    np.save(tmp_path / "b.npy", np.concatenate([frames(True, 2), frames(True, 3)])[:11])
+    (entry,) = predict_files(run.predictor, [str(tmp_path / "b.npy")], tmp_path / "out").predictions
+    assert "windows" not in entry  # hardly longer than a clip
+
+
+def test_folders_of_clips_are_searched(run: sk.Run, tmp_path: Path) -> None:
+    clip_folder(tmp_path / "data", 2)
+    long_film(tmp_path / "data" / "film.mkv", 1)
+    done = predict_files(run.predictor, [str(tmp_path / "data")], tmp_path / "out")
+    assert [Path(entry["source"]).name for entry in done.predictions] == [
+        "film.mkv", *(f"clip0{index}" for index in range(4)),
+    ]  # fmt: skip
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="holds no video file"):
+        predict_files(run.predictor, [str(tmp_path / "empty")], tmp_path / "none")
+
+
+def test_a_camera_has_no_end(run: sk.Run, tmp_path: Path) -> None:
+    done = predict_files(run.predictor, ["camera:0"], tmp_path / "out")
+    assert "which a camera does not end" in str(done.problems[0])
 
 
 def test_tables_that_cannot_be_used_are_named(tmp_path: Path) -> None:

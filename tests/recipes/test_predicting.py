@@ -12,8 +12,9 @@ from tiny_runs import CLASSES, digest, scene, trained
 
 from swinkit.files import CheckpointError, ConfigError, DataError
 from swinkit.ops.palette import colours
+from swinkit.recipes.inputs import find_inputs
 from swinkit.recipes.plain import read
-from swinkit.recipes.predicting import find_inputs, predict_files
+from swinkit.recipes.predicting import predict_files
 from swinkit.recipes.predictor import Predictor, open_run
 
 

@@ -14,9 +14,9 @@ from swinkit.models import Joined, Model
 from swinkit.recipes.evaluation import Evaluation
 from swinkit.recipes.evaluation import evaluate as measure
 from swinkit.recipes.folder import RunFolder
+from swinkit.recipes.inputs import find_inputs
 from swinkit.recipes.layouts import other_layout
 from swinkit.recipes.plain import kind_name
-from swinkit.recipes.predicting import find_inputs
 from swinkit.recipes.predictor import Predictor, Result, load_run, open_run
 from swinkit.recipes.runs import Run
 from swinkit.recipes.training import train

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -57,6 +57,35 @@ class Clip:
         if len(sizes) > 1:
             raise DataError(self.path, f"has frames of several sizes {sorted(sizes)}: one is wanted", field="frames")
         return np.stack(frames)
+
+    def frames(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+        """Every frame in order, RGB, one in memory at a time.
+
+        Raises:
+            DataError: one cannot be decoded, or they differ in size.
+        """
+        size: tuple[int, int] | None = None
+        for frame in self._one_by_one():
+            if size is not None and frame.shape[:2] != size:
+                sizes = sorted({size, frame.shape[:2]})
+                raise DataError(self.path, f"has frames of several sizes {sizes}: one is wanted", field="frames")
+            size = frame.shape[:2]
+            yield frame
+        if size is None:
+            raise DataError(self.path, "holds no frame that can be decoded")
+
+    def _one_by_one(self) -> Iterator[np.ndarray]:
+        if self._array is not None:
+            yield from map(np.ascontiguousarray, self._array)
+        elif self._files:
+            yield from map(read_picture, self._files)
+        else:
+            film = cv2.VideoCapture(os.fspath(self.path))
+            try:
+                while (found := film.read())[0]:
+                    yield cv2.cvtColor(found[1], cv2.COLOR_BGR2RGB)
+            finally:
+                film.release()
 
     def _decoded(self, places: Sequence[int]) -> list[np.ndarray]:
         """Of a film, from the first place to the last without seeking, which is not exact in every container."""

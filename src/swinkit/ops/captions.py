@@ -28,3 +28,19 @@ def captioned(
         cv2.rectangle(strip, (2, top + 1), (2 + int((width - 4) * score), top + line - 2), _BAR, -1)
         cv2.putText(strip, f"{name[:24]} {score:.2f}", (5, top + 13), FONT, 0.42, INK, 1, cv2.LINE_AA)
     return np.vstack([large, strip])
+
+
+def timeline(
+    picture: UInt8[np.ndarray, "h w 3"], rows: Sequence[tuple[str, Sequence[float]]]
+) -> UInt8[np.ndarray, "height w 3"]:
+    """The picture with a band a class below it, from the beginning to the end: the brighter, the more probable."""
+    width, line = picture.shape[1], 18
+    bands = [picture]
+    for name, scores in rows:
+        share = np.asarray(scores, np.float32)[np.arange(width) * len(scores) // width, None]
+        colours = np.asarray(GROUND) + share * (np.asarray(_BAR) - np.asarray(GROUND))
+        band = np.repeat(colours[None], line, 0).round().astype(np.uint8)
+        cv2.putText(band, name[:24], (5, 13), FONT, 0.42, INK, 1, cv2.LINE_AA)
+        band[-1] = GROUND
+        bands.append(band)
+    return np.vstack(bands)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from swinkit.files.clips import Clip
 from swinkit.recipes.layouts import Say
 from swinkit.recipes.plain import KIND, kind_name
 from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision
@@ -34,6 +37,9 @@ PUBLISHED: dict[str, Any] = {
 }
 """Video Swin on Kinetics (Liu et al. 2021, section 4.1): AdamW, 30 epochs, four clips in testing."""
 
+LOOKED_AT = 32
+"""Clips whose length is looked up."""
+
 
 def defaults(layout: Layout, said: Mapping[str, Any], training: Dataset, say: Say) -> dict[str, Any]:
     """The whole recipe as plain values."""
@@ -47,9 +53,15 @@ def defaults(layout: Layout, said: Mapping[str, Any], training: Dataset, say: Sa
         "task": {KIND: "classify", "classes": list(training.classes), **chosen["task"]},
         "data": {KIND: kind_name("data", layout), **asdict(layout)},
         "model": {"name": name, "changes": _changes(chosen, said)},
-        "modality": {KIND: "video", **chosen["modality"]},
+        "modality": {KIND: "video", **chosen["modality"], "span": _span(training)},
         "training": {**chosen["training"], **length, "precision": fast_precision()},
     }
+
+
+def _span(training: Dataset) -> int:
+    """Frames that a clip has, as a rule."""
+    looked_at = range(0, len(training), -(-len(training) // LOOKED_AT))
+    return int(np.median([Clip(training[index].source).count for index in looked_at]))
 
 
 def _changes(chosen: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from swinkit.types import Layout
 ENDINGS = {
     "image": (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"),
     "audio": (".wav", ".flac", ".ogg", ".mp3"),
-    "video": (".mp4", ".avi", ".mov", ".mkv", ".webm"),
+    "video": (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"),
     "volume": (".nii", ".nii.gz", ".dcm", ".mha", ".nrrd"),
 }
 """Modality -> endings of its files. Text is missing: lists of names and tables lie beside every kind of data, so .txt

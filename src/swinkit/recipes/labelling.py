@@ -14,8 +14,9 @@ import numpy as np
 from swinkit.files import ConfigError, DataError, replace_file, safe_join
 from swinkit.files.pictures import picture_bytes
 from swinkit.files.rasters import is_raster
+from swinkit.recipes.inputs import find_inputs, names_of
 from swinkit.recipes.plain import kind_name
-from swinkit.recipes.predicting import Done, find_inputs, names_of
+from swinkit.recipes.predicting import Done
 from swinkit.recipes.predictor import Predictor, Result
 from swinkit.recipes.videos import is_film
 from swinkit.recipes.writing import classes_of, coco, coco_points

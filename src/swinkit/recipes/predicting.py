@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 import json
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image as Picture
+
 from swinkit.files import ConfigError, DataError, MissingExtra, replace_file, safe_join
-from swinkit.files.packed import is_packed, open_pack
 from swinkit.files.rasters import is_raster
-from swinkit.files.series import addresses
-from swinkit.files.volumes import is_volume, stem
-from swinkit.recipes.kinds import ENDINGS, OF_LAYOUTS
+from swinkit.recipes import watching
+from swinkit.recipes.inputs import find_inputs, names_of
 from swinkit.recipes.listening import is_long, listen
 from swinkit.recipes.mixed_answers import write_mixed
 from swinkit.recipes.predictor import Predictor, Result, open_run
@@ -28,8 +25,7 @@ from swinkit.recipes.videos import CAMERA, files_of, is_film, predict_film
 from swinkit.recipes.writing import LIST, OVERLAY, Form, classes_of, form_of
 from swinkit.types import Detections
 
-RASTER = ".tif"
-SERIES = "series"
+RASTER, VIDEO = ".tif", "video"
 OF_LINES = {"text": write_texts, "mixed": write_mixed}
 """Modality -> what answers for the lines of tables."""
 
@@ -86,9 +82,13 @@ def predict_files(
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file: choose a folder for --out")
     form = form_of(predictor.recipe.task, predictor.kind)
-    tables = form.tables if any(not is_film(source) for source, _ in sources) else {}
-    each = zip(sources, names, strict=True)
-    files = [LIST, *tables, *(file for (source, _), name in each for file in _files(source, name, form, tracking))]
+    framed = {source for source, _ in sources if _frame_by_frame(source, predictor.kind)}
+    tables = form.tables if len(framed) < len(sources) else {}
+    each = [
+        files_of(name, track=tracking is not None) if source in framed else _files(source, name, form)
+        for (source, _), name in zip(sources, names, strict=True)
+    ]
+    files = [LIST, *tables, *(file for row in each for file in row)]
     _refuse_inputs(folder, [source for source, _ in sources], files)
     if not overwrite:
         for file in files:
@@ -99,7 +99,13 @@ def predict_files(
     problems: list[DataError] = []
     for index, ((source, _), name) in enumerate(zip(sources, names, strict=True)):
         try:
-            predictions.append(_answer(predictor, source, folder, name, form, tracking))
+            film = source in framed
+            entry = (
+                _film(predictor, source, folder, name, tracking)
+                if film
+                else _answer(predictor, source, folder, name, form)
+            )
+            predictions.append(entry)
         except DataError as error:
             problems.append(error)
         if progress is not None:
@@ -112,83 +118,6 @@ def predict_files(
     return done
 
 
-def find_inputs(inputs: Sequence[str], modality: str) -> list[tuple[Path, bool]]:
-    """Every file once, in order, and whether it was named itself; of a packed folder, the pictures in its archives.
-
-    Raises:
-        ConfigError: an input matches nothing.
-    """
-    found: dict[Path, bool] = {}
-    for word in inputs:
-        path = Path(word)
-        if word.startswith(CAMERA):
-            found[path] = True
-            continue
-        if is_packed(path):
-            files = list(open_pack(path).images())
-        elif modality == "volume" and path.is_dir() and is_volume(path):
-            files = [path]  # a DICOM series
-        elif path.is_dir():
-            files = [file for file in sorted(path.rglob("*")) if _is_kind(file, modality)]
-            if not files:
-                raise ConfigError(f"{path}: holds no {modality} file ({', '.join(_endings(modality))})")
-        elif path.exists() or path.is_symlink() or not glob.has_magic(word):
-            found[path] = True  # one that is missing is a problem of its own, not of the others
-            continue
-        else:
-            files = [file for file in map(Path, sorted(glob.glob(word, recursive=True))) if not file.is_dir()]
-            if not files:
-                raise ConfigError(f"{word}: matches no file")
-        for file in files:
-            found.setdefault(file, False)
-    return [(each, named) for path, named in found.items() for each in _tracks(path, modality)]
-
-
-def _tracks(path: Path, modality: str) -> list[Path]:
-    """Every series of a file; one that cannot be read is a problem of its own."""
-    try:
-        return addresses(path) if modality == SERIES and path.is_file() else [path]
-    except DataError:
-        return [path]
-
-
-def _endings(modality: str) -> tuple[str, ...]:
-    known = ENDINGS | OF_LAYOUTS
-    if modality not in known:
-        raise ConfigError(f"a run on {modality} data has no files of its own kind in folders: give files or tables")
-    return known[modality]
-
-
-def _is_kind(file: Path, modality: str) -> bool:
-    return file.name.lower().endswith(_endings(modality)) and not file.name.startswith(".") and file.is_file()
-
-
-def names_of(sources: Sequence[Path]) -> list[str]:
-    """A name for every input: its stem, with as many of its folders in front as it takes to tell it from the others."""
-    stems = [re.sub(r"\.csv#", "-", source.name) if "#" in source.suffix else stem(source) for source in sources]
-    parts = [
-        [part.strip("/\\:.") or "root" for part in (*source.parts[:-1], name)]
-        for source, name in zip(sources, stems, strict=True)
-    ]
-    depth = [1] * len(sources)
-    while True:
-        names = ["-".join(row[-deep:]) for row, deep in zip(parts, depth, strict=True)]
-        counts = Counter(names)
-        grown = [index for index, name in enumerate(names) if counts[name] > 1 and depth[index] < len(parts[index])]
-        if not grown:
-            break
-        for index in grown:
-            depth[index] += 1
-    taken: set[str] = set()
-    for index, source in enumerate(sources):  # street.jpg beside street.png
-        name, number = names[index], 1
-        while names[index] in taken:
-            number += 1
-            names[index] = f"{name}-{source.suffix.lstrip('.')}" if number == 2 else f"{name}-{number}"
-        taken.add(names[index])
-    return names
-
-
 def _refuse_inputs(folder: Path, sources: Sequence[Path], files: Sequence[str]) -> None:
     """An input is never replaced, whatever was allowed."""
     written = {(folder / file).resolve() for file in files}
@@ -197,27 +126,43 @@ def _refuse_inputs(folder: Path, sources: Sequence[Path], files: Sequence[str]) 
             raise ConfigError(f"{source}: would be replaced by its own prediction: choose another --out")
 
 
-def _files(source: Path, name: str, form: Form, tracking: Tracking | None) -> tuple[str, ...]:
-    if is_film(source):
-        return files_of(name, track=tracking is not None)
+def _frame_by_frame(source: Path, kind: str) -> bool:
+    """Whether every frame has an answer; a run about clips looks at several of them together."""
+    return str(source).startswith(CAMERA) if kind == VIDEO else is_film(source)
+
+
+def _files(source: Path, name: str, form: Form) -> tuple[str, ...]:
     if is_raster(source):
         return (name + OVERLAY,) if form.tables else (name + RASTER, name + OVERLAY)
     return form.files(name)
 
 
-def _answer(
-    predictor: Predictor, source: Path, folder: Path, name: str, form: Form, tracking: Tracking | None
-) -> dict[str, Any]:
-    if not is_film(source) and not is_raster(source):
-        if is_long(predictor, source):
-            return {"source": str(source), **listen(predictor, source).to_json(), "id": name}
-        return _write(predictor(source), folder, name, form)
+def _film(predictor: Predictor, source: Path, folder: Path, name: str, tracking: Tracking | None) -> dict[str, Any]:
+    if predictor.kind == VIDEO:
+        raise DataError(source, "this run is about clips, which a camera does not end: give films")
     try:
-        if is_film(source):
-            return {**predict_film(predictor, str(source), folder, name, tracking=tracking), "id": name}
-        return _part_by_part(predictor, source, folder, name)
+        return {**predict_film(predictor, str(source), folder, name, tracking=tracking), "id": name}
     except (ConfigError, MissingExtra) as error:  # the run cannot do this with it; the other inputs go on
         raise DataError(source, str(error)) from error
+
+
+def _answer(predictor: Predictor, source: Path, folder: Path, name: str, form: Form) -> dict[str, Any]:
+    if is_raster(source):
+        try:
+            return _part_by_part(predictor, source, folder, name)
+        except (ConfigError, MissingExtra) as error:
+            raise DataError(source, str(error)) from error
+    if is_long(predictor, source):
+        return {"source": str(source), **listen(predictor, source).to_json(), "id": name}
+    if watching.is_long(predictor, source):
+        return _watched(predictor, source, folder, name)
+    return _write(predictor(source), folder, name, form)
+
+
+def _watched(predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
+    found, overlay = watching.watch(predictor, source, name), safe_join(folder, name + OVERLAY)
+    Picture.fromarray(found.draw(predictor)).save(overlay)
+    return {"source": str(source), **found.to_json(), "id": name, "overlay": overlay.name}
 
 
 def _part_by_part(predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:

@@ -35,6 +35,9 @@ class Video:
     parts; the task averages over them (`task.clips`)."""
     decoded: int = 32
     """Most frames of a clip that are decoded, evenly spread; at least `frames` times `views` are."""
+    span: int | None = None
+    """Frames of the clips it learns from; prediction watches a longer film so many frames at a time. None: any film is
+    one clip."""
     size: tuple[int, int] = (96, 96)
     """What frames are cut to, once their shorter side is `shorter`: in training anywhere, else in the middle."""
     shorter: int = 112
@@ -62,6 +65,8 @@ class Video:
         for name in ("frames", "views", "decoded", "shorter"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} {getattr(self, name)}: give at least 1")
+        if self.span is not None and self.span < 1:
+            raise ConfigError(f"span {self.span}: give at least 1 frame, or null")
         if min(self.size) < 1 or max(self.size) > self.shorter:
             raise ConfigError(f"size {self.size}, shorter {self.shorter}: a crop of frames with that shorter side")
         if self.std <= 0 or not 0 <= self.speed < 1:
@@ -89,12 +94,15 @@ class Video:
             frames = clip.read(_spread(clip.count, max(self.decoded, self.frames * self.views)))
         else:
             frames = _checked(record.source, record.id)
-        height, width = frames.shape[1:3]
-        factor = self.shorter / min(height, width)
-        small = (max(1, round(height * factor)), max(1, round(width * factor)))
-        grid = torch.from_numpy(np.stack([resize(frame, small) for frame in frames])).permute(3, 0, 1, 2)
+        grid = torch.from_numpy(np.stack([self.reduced(frame) for frame in frames])).permute(3, 0, 1, 2)
         target = None if record.target is None else torch.tensor(int(record.target))
         return Sample(id=record.id, grid=grid.contiguous(), target=target, size=tuple(frames.shape[:3]))
+
+    def reduced(self, frame: np.ndarray) -> np.ndarray:
+        """A frame [height width 3] whose shorter side is `shorter`."""
+        height, width = frame.shape[:2]
+        factor = self.shorter / min(height, width)
+        return resize(frame, (max(1, round(height * factor)), max(1, round(width * factor))))
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """The training view: frames by chance, one affine and one change of colours for all of them."""
