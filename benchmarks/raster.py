@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import threading
 import time
 from datetime import date
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import torch
+from peaks import Peak
 from rasterio.windows import Window
 from sklearn.datasets import load_sample_images
 
@@ -62,24 +62,6 @@ def make(path: Path, side: int) -> None:
                 shifted = np.roll(source, (top // 7, left // 11), (0, 1))
                 part = np.tile(shifted, (2, 1, 1))[: size[0], : size[1]]
                 target.write(np.moveaxis(part, -1, 0), window=Window(left, top, size[1], size[0]))
-
-
-class Peak:
-    """The most memory that this process takes, looked at ten times a second."""
-
-    def __enter__(self) -> Peak:
-        self.bytes, self._stop = memory(), threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-        return self
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.1):
-            self.bytes = max(self.bytes, memory())
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
 
 def main() -> None:
