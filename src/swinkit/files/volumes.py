@@ -22,6 +22,8 @@ DICOM = ".dcm"
 MAX_VOXELS = 1 << 29
 """512 million; a header that tells of more is not believed."""
 MAX_BYTES = 1 << 32
+MAX_UNPACKED = 1 << 28
+"""Bytes that a packed file may hold whatever it grows by; real scans and label maps shrink to a 500th at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,8 @@ def _believable(path: Path, shape: tuple[int, ...], itemsize: int, offset: int) 
     if count > MAX_VOXELS or count * itemsize > MAX_BYTES:
         raise DataError(path, f"tells of {' x '.join(map(str, shape))} voxels, more than {MAX_VOXELS}", field="dim")
     packed = path.name.lower().endswith(".gz")
+    if packed and count * itemsize > max(MAX_UNPACKED, 500 * path.stat().st_size):
+        raise DataError(path, f"would grow {count * itemsize // path.stat().st_size}-fold: it is empty, or a bomb")
     held = path.stat().st_size * (1100 if packed else 1)  # deflate cannot do better than 1032 to 1
     if held < count * itemsize + (0 if packed else offset):
         raise DataError(path, f"is cut off: {path.stat().st_size} bytes cannot hold {count} voxels", field="dim")
