@@ -29,9 +29,9 @@ def settings():
 def importing():
     # the file whose import does this: another library's imports are its own affair
     frame = sys._getframe(2)
-    while frame.f_code.co_name != "<module>":
+    while frame is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back
-    return frame.f_code.co_filename
+    return frame.f_code.co_filename if frame is not None else ""
 
 touched, before = [], settings()
 CHANGES = {"subprocess.Popen", "os.system", "os.mkdir", "os.remove", "os.rename"}

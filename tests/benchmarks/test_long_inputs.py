@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ENOUGH = {"sound": (1, 0.05), "film": (0.1, 0.03), "volume": (70, 64)}
+ENOUGH = {"sound": (1, 0.05), "film": (0.1, 0.05), "volume": (70, 64)}
 """Minutes and voxels: longer than a piece, and warm."""
 
 

@@ -12,7 +12,10 @@ from PIL import Image
 import swinkit as sk
 from swinkit.files import ConfigError, DataError
 from swinkit.files.clips import Clip
+from swinkit.recipes.answering import asked
 from swinkit.recipes.predicting import predict_files
+from swinkit.recipes.predictor import Predictor
+from swinkit.recipes.tracking import Tracking
 from swinkit.recipes.watching import watch
 
 TINY = {
@@ -81,38 +84,69 @@ def long_film(path: Path, parts: int, size: int = 64) -> tuple[Path, list[bool]]
     return path, moves
 
 
-def test_a_long_film_is_watched_clip_by_clip(run: sk.Run, tmp_path: Path) -> None:
-    assert run.recipe.modality.span == 8  # type: ignore[attr-defined]
+@pytest.fixture(scope="module")
+def watcher(run: sk.Run) -> Predictor:
+    """Folders of frames do not say how long they take: a second is 8 frames of the films below."""
+    assert run.recipe.modality.span is None  # type: ignore[attr-defined]
+    ready = run.predictor
+    return Predictor(asked(ready.recipe, {"modality": {"span": 1.0}}), ready.model, ready.device)
+
+
+def test_a_long_film_is_watched_clip_by_clip(watcher: Predictor, tmp_path: Path) -> None:
     film, moves = long_film(tmp_path / "day.avi", 21)
-    done = predict_files(run.predictor, [str(film)], tmp_path / "out")
+    done = predict_files(watcher, [str(film)], tmp_path / "out")
     (entry,) = done.predictions
     assert [window["frame"] for window in entry["windows"]] == list(range(0, 168, 8))
     assert entry["windows"][5]["second"] == 5.0
+    assert entry["frames_watched"] == entry["frames_claimed"] == 168
     right = [(window["class"] == "moves") == moved for window, moved in zip(entry["windows"], moves, strict=True)]
     assert np.mean(right) > 0.8, right
     found = {path.name for path in (tmp_path / "out").iterdir()}
     assert found == {"predictions.json", "predictions.csv", "day-overlay.png"}
-    for index, window in enumerate(entry["windows"][:6]):  # each as if it were a film of its own
-        np.save(tmp_path / "clip.npy", Clip(film).read(range(8 * index, 8 * index + 8)))
-        alone = run.predictor(tmp_path / "clip.npy").prediction.best()[0]
-        assert (window["class"], round(window["score"], 5)) == (alone[0], round(alone[1], 5))
 
 
-def test_the_end_of_a_film_is_watched_too(run: sk.Run, tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", np.concatenate([frames(False, 1), frames(True, 2), frames(True, 3)])[:21])
-    found = watch(run.predictor, tmp_path / "a.npy", "a")
-    assert found.firsts == (0, 8, 13) and found.rate == 0
-    assert "second" not in found.to_json()["windows"][0]
-    assert found.draw(run.predictor).shape[2] == 3
-    np.save(tmp_path / "b.npy", np.concatenate([frames(True, 2), frames(True, 3)])[:11])
-    (entry,) = predict_files(run.predictor, [str(tmp_path / "b.npy")], tmp_path / "out").predictions
-    assert "windows" not in entry  # hardly longer than a clip
+def test_every_clip_of_a_film_is_looked_at_as_if_it_were_alone(watcher: Predictor, tmp_path: Path) -> None:
+    film, _ = long_film(tmp_path / "day.avi", 9)
+    recipe = asked(watcher.recipe, {"modality": {"span": 2.5}})  # 20 frames, of which 8 are decoded
+    found = watch(Predictor(recipe, watcher.model, watcher.device), film, "day")
+    assert found.firsts == (0, 18, 36, 54)
+    for first, row in zip(found.firsts, found.scores, strict=True):
+        np.save(tmp_path / "clip.npy", Clip(film).read(range(first, first + 18)))
+        alone = watcher(tmp_path / "clip.npy").prediction.scores  # type: ignore[attr-defined]
+        np.testing.assert_allclose(row, alone.numpy(), atol=1e-5)
+    assert found.draw(watcher).shape[2] == 3
+
+
+def test_films_hardly_longer_than_a_clip_and_those_without_a_time_are_one(watcher: Predictor, tmp_path: Path) -> None:
+    film, _ = long_film(tmp_path / "short.avi", 1)
+    np.save(tmp_path / "array.npy", np.concatenate([frames(True, 2)] * 5))
+    done = predict_files(watcher, [str(film), str(tmp_path / "array.npy")], tmp_path / "out")
+    assert not done.problems and not any("windows" in entry for entry in done.predictions)
+
+
+def test_a_film_that_ends_early_tells_how_much_was_watched(watcher: Predictor, tmp_path: Path) -> None:
+    film, _ = long_film(tmp_path / "whole.avi", 40)
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    (entry,) = predict_files(watcher, [str(cut)], tmp_path / "out").predictions
+    assert 0 < entry["frames_watched"] < entry["frames_claimed"] == 320
+    assert len(entry["windows"]) == -(-entry["frames_watched"] // 8)
+
+
+def test_the_recipe_knows_how_long_its_films_are(tmp_path: Path) -> None:
+    for split, parts in (("train", 3), ("train", 5), ("val", 2)):
+        for name in ("a", "b"):
+            (tmp_path / "data" / split / name).mkdir(parents=True, exist_ok=True)
+            long_film(tmp_path / "data" / split / name / f"{parts}.avi", parts)
+    assert sk.recipes.classify(tmp_path / "data").modality.span == 5.0  # type: ignore[attr-defined]
 
 
 def test_folders_of_clips_are_searched(run: sk.Run, tmp_path: Path) -> None:
     clip_folder(tmp_path / "data", 2)
-    long_film(tmp_path / "data" / "film.mkv", 1)
-    done = predict_files(run.predictor, [str(tmp_path / "data")], tmp_path / "out")
+    (tmp_path / "films").mkdir()
+    long_film(tmp_path / "films" / "film.mkv", 1)
+    Image.new("RGB", (9, 9)).save(tmp_path / "films" / "poster.png")  # does not make the folder a clip
+    done = predict_files(run.predictor, [str(tmp_path / "films"), str(tmp_path / "data")], tmp_path / "out")
     assert [Path(entry["source"]).name for entry in done.predictions] == [
         "film.mkv", *(f"clip0{index}" for index in range(4)),
     ]  # fmt: skip
@@ -124,6 +158,8 @@ def test_folders_of_clips_are_searched(run: sk.Run, tmp_path: Path) -> None:
 def test_a_camera_has_no_end(run: sk.Run, tmp_path: Path) -> None:
     done = predict_files(run.predictor, ["camera:0"], tmp_path / "out")
     assert "which a camera does not end" in str(done.problems[0])
+    with pytest.raises(ConfigError, match="this run is about whole clips"):
+        predict_files(run.predictor, ["a.mp4"], tmp_path / "tracks", tracking=Tracking())
 
 
 def test_tables_that_cannot_be_used_are_named(tmp_path: Path) -> None:

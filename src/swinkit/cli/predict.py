@@ -19,8 +19,9 @@ class Options:
 
     predictions.json lists all answers, and every picture has NAME-overlay.png to look at. Beside them stand index
     pictures NAME.png (segment: pixel = class index), predictions.csv (classify), predictions-coco.json (detect,
-    pose), predictions.conll (tag), and for a film NAME-overlay.mp4 and NAME.jsonl. A file that cannot be read is
-    reported and the others are done; the exit code is 2 then.
+    pose), predictions.conll (tag), and for a film NAME-overlay.mp4 and NAME.jsonl; from clips, classify has an
+    answer for the film and for every clip of a long one. A file that cannot be read is reported and the others are
+    done; the exit code is 2 then.
     """
 
     run: Annotated[Positional[str], shown("RUN")]

@@ -64,7 +64,7 @@ def recognise(path: Path | str, task: str) -> str:
     """The key in LAYOUTS of what lies at `path`, of those that a task learns from.
 
     Raises:
-        DataError: nothing of these, or nothing at all; lists what was looked for.
+        DataError: nothing of these, and lists what was looked for; or there is no such path.
     """
     known = {name: layout for name, layout in LAYOUTS.items() if task in layout.serves} or LAYOUTS  # a stranger's task
     for name, layout in known.items():

@@ -16,8 +16,8 @@ from swinkit.files.tars import tar_members, tar_of
 
 FILMS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 ARRAYS = (".npy",)
-MOST = 1 << 20
-"""Frames; a header that tells of more is not believed."""
+MOST = 1 << 24
+"""Frames, a week of film; a header that tells of more is not believed."""
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
@@ -150,7 +150,7 @@ def _counted(path: Path) -> tuple[int, float]:
         if not film.isOpened():
             raise DataError(path, "is no film that can be decoded")
         count, rate = int(film.get(cv2.CAP_PROP_FRAME_COUNT)), float(film.get(cv2.CAP_PROP_FPS))
-        if not 1 <= count <= MOST:  # some containers do not say, so it is counted
+        if count < 1:  # some containers do not say, so it is counted
             count = 0
             while count <= MOST and film.grab():
                 count += 1

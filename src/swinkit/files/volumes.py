@@ -22,8 +22,8 @@ DICOM = ".dcm"
 MAX_VOXELS = 1 << 29
 """512 million; a header that tells of more is not believed."""
 MAX_BYTES = 1 << 32
-MAX_UNPACKED = 1 << 28
-"""Bytes that a packed file may hold whatever it grows by; real scans and label maps shrink to a 500th at most."""
+MAX_UNPACKED = 1 << 30
+"""Bytes that a packed file may hold whatever it grows by; of more than that, real scans shrink to a 500th at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from swinkit.files.packed import is_packed, open_pack
 from swinkit.files.series import addresses
 from swinkit.files.volumes import is_volume, stem
 from swinkit.recipes.kinds import ENDINGS, OF_LAYOUTS
-from swinkit.recipes.videos import CAMERA
+from swinkit.recipes.videos import CAMERA, is_film
+from swinkit.recipes.writing import LIST
 
 SERIES, VIDEO = "series", "video"
 
@@ -51,12 +52,23 @@ def _inside(folder: Path, modality: str) -> list[Path]:
         return [folder]
     within = sorted(folder.rglob("*"))
     if modality == VIDEO:
-        files = [each for each in (folder, *within) if is_clip(each) and not each.name.startswith(".")]
+        files = [each for each in (folder, *within) if _is_clip(each)]
     else:
         files = [file for file in within if _is_kind(file, modality)]
     if not files:
         raise ConfigError(f"{folder}: holds no {modality} file ({', '.join(_endings(modality))})")
     return files
+
+
+def _is_clip(path: Path) -> bool:
+    """Whether this is a film or an array, or a folder with frames alone."""
+    try:
+        others = path.is_dir() and any(
+            is_film(file) or file.name == LIST or file.suffix == ".npy" for file in path.iterdir()
+        )
+        return not path.name.startswith(".") and not others and is_clip(path)
+    except OSError:  # as elsewhere, folders that may not be read are passed over
+        return False
 
 
 def _tracks(path: Path, modality: str) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,10 @@ def predict_files(
     predictions.json lists them all; every input has NAME-overlay.png to look at. Label maps are NAME.png beside that
     (class indices), classes predictions.csv, and things predictions-coco.json. A TIFF of more pixels than a picture may
     have is labelled part by part into NAME.tif, or its things are found part by part. A film or a camera (`camera:0`)
-    becomes NAME-overlay.mp4 and NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv. A
-    table of several series has an answer for each. Transcripts are
-    predictions.csv, words.csv with their times and predictions.jsonl; a long sound is heard in pieces and has no
-    picture.
+    becomes NAME-overlay.mp4 and NAME.jsonl, an answer a frame, and with `tracking` NAME-tracks.csv; where the run is
+    about clips, a film has one answer, and a long one also an answer for every clip of it. A table of several series
+    has an answer for each. Transcripts are predictions.csv, words.csv with their times and predictions.jsonl; a long
+    sound is heard in pieces and has no picture.
 
     Args:
         inputs: files, folders (their files of a known kind, at any depth) and patterns; where the run is about texts
@@ -79,33 +80,22 @@ def predict_files(
     sources = find_inputs(inputs, predictor.kind)
     folder = Path(out)
     names = names_of([source for source, _ in sources])
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder}: is a file: choose a folder for --out")
     form = form_of(predictor.recipe.task, predictor.kind)
-    framed = {source for source, _ in sources if _frame_by_frame(source, predictor.kind)}
+    framed = {source for source, _ in sources if _frame_by_frame(source, predictor.kind, tracking)}
     tables = form.tables if len(framed) < len(sources) else {}
     each = [
         files_of(name, track=tracking is not None) if source in framed else _files(source, name, form)
         for (source, _), name in zip(sources, names, strict=True)
     ]
     files = [LIST, *tables, *(file for row in each for file in row)]
-    _refuse_inputs(folder, [source for source, _ in sources], files)
-    if not overwrite:
-        for file in files:
-            if (folder / file).exists():
-                raise ConfigError(f"{folder / file}: is there already: choose another --out, or say --overwrite")
+    _check_out(folder, [source for source, _ in sources], files, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     predictions: list[dict[str, Any]] = []
     problems: list[DataError] = []
     for index, ((source, _), name) in enumerate(zip(sources, names, strict=True)):
+        answer = partial(_film, tracking) if source in framed else partial(_answer, form)
         try:
-            film = source in framed
-            entry = (
-                _film(predictor, source, folder, name, tracking)
-                if film
-                else _answer(predictor, source, folder, name, form)
-            )
-            predictions.append(entry)
+            predictions.append(answer(predictor, source, folder, name))
         except DataError as error:
             problems.append(error)
         if progress is not None:
@@ -118,16 +108,23 @@ def predict_files(
     return done
 
 
-def _refuse_inputs(folder: Path, sources: Sequence[Path], files: Sequence[str]) -> None:
-    """An input is never replaced, whatever was allowed."""
+def _check_out(folder: Path, sources: Sequence[Path], files: Sequence[str], *, overwrite: bool) -> None:
+    """An input is never replaced, whatever was allowed. Raises ConfigError."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: is a file: choose a folder for --out")
     written = {(folder / file).resolve() for file in files}
     for source in sources:
         if source.resolve() in written:
             raise ConfigError(f"{source}: would be replaced by its own prediction: choose another --out")
+    for file in files:
+        if not overwrite and (folder / file).exists():
+            raise ConfigError(f"{folder / file}: is there already: choose another --out, or say --overwrite")
 
 
-def _frame_by_frame(source: Path, kind: str) -> bool:
+def _frame_by_frame(source: Path, kind: str, tracking: Tracking | None) -> bool:
     """Whether every frame has an answer; a run about clips looks at several of them together."""
+    if tracking is not None and kind == VIDEO:
+        raise ConfigError("--track follows things (task detect) and points (task pose); this run is about whole clips")
     return str(source).startswith(CAMERA) if kind == VIDEO else is_film(source)
 
 
@@ -137,7 +134,7 @@ def _files(source: Path, name: str, form: Form) -> tuple[str, ...]:
     return form.files(name)
 
 
-def _film(predictor: Predictor, source: Path, folder: Path, name: str, tracking: Tracking | None) -> dict[str, Any]:
+def _film(tracking: Tracking | None, predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
     if predictor.kind == VIDEO:
         raise DataError(source, "this run is about clips, which a camera does not end: give films")
     try:
@@ -146,7 +143,7 @@ def _film(predictor: Predictor, source: Path, folder: Path, name: str, tracking:
         raise DataError(source, str(error)) from error
 
 
-def _answer(predictor: Predictor, source: Path, folder: Path, name: str, form: Form) -> dict[str, Any]:
+def _answer(form: Form, predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
     if is_raster(source):
         try:
             return _part_by_part(predictor, source, folder, name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,10 @@ class Watched:
     """[clips classes] float32 probabilities."""
     firsts: tuple[int, ...]
     """The first frame of every clip."""
-    span: int
-    """Frames of a clip."""
+    frames: tuple[int, int]
+    """How many were watched, and how many the file claims."""
     rate: float
-    """Frames a second; 0: nobody knows."""
+    """Frames a second."""
     shown: Sample
     """Frames from the beginning to the end."""
 
@@ -45,12 +45,13 @@ class Watched:
         """The class of the whole, and what is most probable in every clip."""
         windows = [
             {
-                "frame": first, **({"second": first / self.rate} if self.rate else {}),
+                "frame": first, "second": first / self.rate,
                 "class": self.whole.classes[int(row.argmax())], "score": float(row.max()),
             }
             for first, row in zip(self.firsts, self.scores, strict=True)
         ]  # fmt: skip
-        return {**self.whole.to_json(), "frames_a_window": self.span, "windows": windows}
+        watched, claimed = self.frames
+        return {**self.whole.to_json(), "frames_watched": watched, "frames_claimed": claimed, "windows": windows}
 
     def draw(self, predictor: Predictor) -> np.ndarray:
         """[height width 3] uint8: frames, the answer, and below it how probable each class was over time."""
@@ -60,60 +61,60 @@ class Watched:
 
 
 def is_long(predictor: Predictor, source: Path) -> bool:
-    """Whether a film is watched a clip at a time: it has at least half a clip more than one. Raises DataError."""
+    """Whether a film is watched a clip at a time: it lasts half a clip longer than one. Raises DataError."""
     span = getattr(predictor.recipe.modality, "span", None)
-    return span is not None and 2 * Clip(source).count >= 3 * span
+    if span is None:
+        return False
+    clip = Clip(source)
+    return clip.rate > 0 and clip.count >= 1.5 * span * clip.rate
 
 
 def watch(predictor: Predictor, source: Path, name: str) -> Watched:
     """What a film of any length shows; memory does not grow with it, but for the answers.
 
-    Clips lie side by side; the last one ends with the film and may overlap the one before.
+    The film is cut into equal parts, each about as long as a clip that the run learnt from and looked at like one.
 
     Raises:
         DataError: the film cannot be read.
     """
     modality: Any = predictor.recipe.modality
     clip = Clip(source)
-    wanted = {int((index + 0.5) * clip.count / SHOWN) for index in range(SHOWN)}
-    kept: list[np.ndarray] = []
+    parts = min(max(1, round(clip.count / (modality.span * clip.rate))), clip.count)
+    bounds = [round(index * clip.count / parts) for index in range(parts + 1)]
+    each = -(-SHOWN // parts)
     rows: list[torch.Tensor] = []
-    firsts: list[int] = []
     waiting: list[Sample] = []
-    for first, sample in _windows(modality, clip, name, wanted, kept):
-        firsts.append(first)
-        waiting.append(sample)
+    shown: list[np.ndarray] = []
+    watched = 0
+    for frames, count in _clips(modality, clip, bounds):
+        watched += count
+        waiting.append(modality.standard(modality.read(Record(id=name, source=np.stack(frames)))))
         if len(waiting) == TOGETHER:
             rows += _scores(predictor, waiting)
             waiting = []
+        if len(shown) * parts <= SHOWN * (len(rows) + len(waiting) - 1):
+            shown += [frames[int((index + 0.5) * len(frames) / each)] for index in range(each)]
     rows += _scores(predictor, waiting) if waiting else []
     scores = torch.stack(rows)
     return Watched(
         whole=ClassScores(id=name, scores=scores.mean(0), classes=tuple(predictor.recipe.task.classes)),  # type: ignore[attr-defined]
-        scores=scores.numpy(), firsts=tuple(firsts), span=modality.span, rate=clip.rate,
-        shown=modality.read(Record(id=name, source=np.stack(kept))),
+        scores=scores.numpy(), firsts=tuple(bounds[: len(rows)]), frames=(watched, clip.count), rate=clip.rate,
+        shown=modality.read(Record(id=name, source=np.stack(shown))),
     )  # fmt: skip
 
 
-def _windows(
-    modality: Any, clip: Clip, name: str, wanted: set[int], kept: list[np.ndarray]
-) -> Iterator[tuple[int, Sample]]:
-    """Every clip in the evaluation view, after the number of its first frame; frames that are wanted are kept."""
-    held: deque[np.ndarray] = deque(maxlen=modality.span)
-    count = done = 0
-    for count, frame in enumerate(clip.frames(), start=1):
-        held.append(modality.reduced(frame))
-        if count - 1 in wanted or not kept:
-            kept.append(held[-1])
-        if count - done == modality.span:
-            yield done, _clip(modality, held, name)
-            done = count
-    if done < count:
-        yield max(count - modality.span, 0), _clip(modality, held, name)
-
-
-def _clip(modality: Any, frames: deque[np.ndarray], name: str) -> Sample:
-    return modality.standard(modality.read(Record(id=name, source=np.stack(frames))))
+def _clips(modality: Any, clip: Clip, bounds: list[int]) -> Iterator[tuple[list[np.ndarray], int]]:
+    """Of every part the frames that a clip of its length is read by, reduced, and how many frames it has."""
+    frames = clip.frames()
+    for begin, end in pairwise(bounds):
+        wanted, held, count = set(modality.places(end - begin)), [], 0
+        for count, frame in enumerate(islice(frames, end - begin), start=1):
+            if count - 1 in wanted:
+                held.append(modality.reduced(frame))
+        if held:
+            yield held, count
+        if count < end - begin:  # it ends earlier than it claims
+            return
 
 
 def _scores(predictor: Predictor, samples: list[Sample]) -> list[torch.Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -35,8 +36,8 @@ class Video:
     parts; the task averages over them (`task.clips`)."""
     decoded: int = 32
     """Most frames of a clip that are decoded, evenly spread; at least `frames` times `views` are."""
-    span: int | None = None
-    """Frames of the clips it learns from; prediction watches a longer film so many frames at a time. None: any film is
+    span: float | None = None
+    """Seconds of the clips it learns from: `swinkit predict` watches a longer film so many at a time. None: any film is
     one clip."""
     size: tuple[int, int] = (96, 96)
     """What frames are cut to, once their shorter side is `shorter`: in training anywhere, else in the middle."""
@@ -61,12 +62,14 @@ class Video:
     speed: float = 0.25
     """Training: up to this share of the clip is left out at its ends."""
 
+    answering: ClassVar[tuple[str, ...]] = ("span",)
+
     def __post_init__(self) -> None:
         for name in ("frames", "views", "decoded", "shorter"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} {getattr(self, name)}: give at least 1")
-        if self.span is not None and self.span < 1:
-            raise ConfigError(f"span {self.span}: give at least 1 frame, or null")
+        if self.span is not None and self.span <= 0:
+            raise ConfigError(f"span {self.span}: give seconds above 0, or null")
         if min(self.size) < 1 or max(self.size) > self.shorter:
             raise ConfigError(f"size {self.size}, shorter {self.shorter}: a crop of frames with that shorter side")
         if self.std <= 0 or not 0 <= self.speed < 1:
@@ -91,12 +94,16 @@ class Video:
         """Decode the clip's frames, reduced to the shorter side. Raises DataError naming the file."""
         if isinstance(record.source, Path):
             clip = Clip(record.source)
-            frames = clip.read(_spread(clip.count, max(self.decoded, self.frames * self.views)))
+            frames = clip.read(self.places(clip.count))
         else:
             frames = _checked(record.source, record.id)
         grid = torch.from_numpy(np.stack([self.reduced(frame) for frame in frames])).permute(3, 0, 1, 2)
         target = None if record.target is None else torch.tensor(int(record.target))
         return Sample(id=record.id, grid=grid.contiguous(), target=target, size=tuple(frames.shape[:3]))
+
+    def places(self, count: int) -> list[int]:
+        """Which of so many frames of a clip are decoded."""
+        return _spread(count, max(self.decoded, self.frames * self.views))
 
     def reduced(self, frame: np.ndarray) -> np.ndarray:
         """A frame [height width 3] whose shorter side is `shorter`."""
