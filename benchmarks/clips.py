@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import time
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from contest import say
+from contest import finished, say, seconds_of
 from record import plain_entry, publish, rounded
 
 from swinkit.models import count
-from swinkit.recipes import Recipe, Run, classify, train
+from swinkit.recipes import Recipe, Run, classify
 from swinkit.recipes.parts import make_model, open_data
 from swinkit.recipes.text import merged, parse_settings
 from swinkit.types import Modality
@@ -43,9 +42,8 @@ DRAWS = 2000
 def run(options: argparse.Namespace) -> None:
     """Train and test every fold with every seed, the controls once a fold, write."""
     split = "test" if options.publish else "val"
-    begun = time.perf_counter()
     runs = {(fold, seed): _trained(options, fold, seed) for fold in options.folds for seed in options.seeds}
-    seconds = (time.perf_counter() - begun) / len(runs)
+    seconds = float(np.mean([seconds_of(each) for each in runs.values()]))
     right = {key: _right(each, split) for key, each in runs.items()}
     recipe = next(iter(runs.values())).recipe
     means = [np.mean([right[fold, seed] for seed in options.seeds], 0) for fold in options.folds]
@@ -76,7 +74,7 @@ def _recipe(options: argparse.Namespace, fold: int, seed: int) -> Recipe:
 
 
 def _trained(options: argparse.Namespace, fold: int, seed: int) -> Run:
-    done = train(_recipe(options, fold, seed), Path(options.out) / f"{fold}-{seed}", overwrite=True, quiet=True)
+    done = finished(_recipe(options, fold, seed), Path(options.out) / f"{fold}-{seed}", quiet=True)
     say(f"fold {fold}, seed {seed}: validation {done.evaluate('val').figures['accuracy']:.4f}")
     return done
 

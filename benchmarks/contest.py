@@ -17,10 +17,11 @@ from torch import nn
 
 from swinkit.engine import Checkpoints, Evaluated, State, Step, evaluate, fit, pick_device, read_weights
 from swinkit.models import prepare_training
-from swinkit.recipes import Recipe
+from swinkit.recipes import Recipe, Run
 from swinkit.recipes import train as train_recipe
 from swinkit.recipes.folder import RunFolder, fingerprint
 from swinkit.recipes.parts import events, loader, make_model, open_data
+from swinkit.recipes.plain import to_plain
 
 EVALUATIONS = 5
 """On the validation split, evenly spread over a run; the best one's weights are kept."""
@@ -79,12 +80,28 @@ def with_steps(recipe: Recipe, steps: int) -> Recipe:
     return dataclasses.replace(recipe, training=training)
 
 
+def finished(recipe: Recipe, out: Path, command: str = "", *, quiet: bool = False) -> Run:
+    """`swinkit train` of the recipe, run folder and report included; where `out` holds exactly this run, trained to its
+    end, it is taken as it is, so that what was chosen on validation need not be trained again to be tested."""
+    folder = RunFolder(out)
+    rows = folder.rows()
+    same = folder.holds_run and folder.plain() == json.loads(json.dumps(to_plain(recipe)))
+    if same and rows and int(rows[-1]["step"]) == recipe.training.steps:
+        say(f"{out}: holds this run already")
+        return Run(out, recipe)
+    return train_recipe(recipe, out, overwrite=True, command=command, quiet=quiet)
+
+
+def seconds_of(run: Run) -> float:
+    """From the first step of a run to its last evaluation."""
+    return float(RunFolder(run.dir).rows()[-1]["seconds"])
+
+
 def train_swin(recipe: Recipe, out: Path, command: str) -> Trained:
-    """`swinkit train` of the recipe, run folder and report included."""
-    run = train_recipe(recipe, out, overwrite=True, command=command)
-    seconds = float(RunFolder(out).rows()[-1]["seconds"])
+    """swinkit's side."""
+    run = finished(recipe, out, command)
     model = run.predictor.model
-    return Trained(model=model, recipe=recipe, seconds=seconds, parameters=count(model))
+    return Trained(model=model, recipe=recipe, seconds=seconds_of(run), parameters=count(model))
 
 
 def train_control(recipe: Recipe, make: Callable[[], nn.Module], out: Path) -> Trained:

@@ -22,12 +22,11 @@ from contest import Trained, fresh, pace, say, train_control, train_swin, with_s
 from controls.frames import FrameNet
 from controls.spectra import accuracy
 from record import contest_command, contest_options, plain_entry, publish, rounded
+from speech_search import with_words
 from speech_strings import SPEAKERS, write
 
 from swinkit.datasets import SoundTable
 from swinkit.engine import evaluate, pick_device
-from swinkit.files.arpa import write_arpa
-from swinkit.ops.ngram import counted
 from swinkit.recipes import Recipe, classify, transcribe
 from swinkit.recipes.parts import loader, open_data
 from swinkit.recipes.text import merged, parse_settings
@@ -95,7 +94,7 @@ def single(options: argparse.Namespace) -> tuple[dict[str, Any], Recipe, int]:
     recipe = _recipe(options, Path(options.data), {})
     steps = options.steps or pace(recipe, fresh(recipe)).steps(60 * (options.minutes or MINUTES[options.bench]))
     recipe = with_steps(recipe, steps)
-    own = train_swin(recipe, Path(options.out) / "swin", contest_command("speech", options, steps))
+    own = _searching(options, train_swin(recipe, Path(options.out) / "swin", contest_command("speech", options, steps)))
     splits = ["val", *(["test"] if options.publish else [])]
     sides = {"swin": _side(options, own, splits)}
     if METRIC[options.bench] == "accuracy":
@@ -105,6 +104,7 @@ def single(options: argparse.Namespace) -> tuple[dict[str, Any], Recipe, int]:
         make = lambda: FrameNet(other, width=options.width)  # noqa: E731
         control_steps = options.control_steps or pace(other, make).steps(own.seconds)
         trained = train_control(with_steps(other, control_steps), make, Path(options.out) / "control")
+        trained = _searching(options, trained)
         sides["control"] = {**_side(options, trained, splits), "name": f"convolutional network, width {options.width}"}
     say(f"{sides}")
     return sides, recipe, steps
@@ -163,14 +163,12 @@ def _recipe(options: argparse.Namespace, data: Path, more: Mapping[str, Any]) ->
     changes = merged(merged(CHANGES[options.bench], more), parse_settings(options.set))
     changes = merged(changes, {"training": {"seed": options.seed, "steps": 100}})
     make = classify if METRIC[options.bench] == "accuracy" else transcribe
-    recipe = make(data, model=options.model or None, seed=options.seed, changes=changes, say=say)
-    if not options.ngram:
-        return recipe
-    file = Path(options.out) / "words.arpa"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_arpa(file, counted(open_data(recipe, "train").texts(), options.ngram).table)  # type: ignore[attr-defined]
-    search = {"task": {"ngram": str(file.resolve()), "beam": 16}}
-    return make(data, model=options.model or None, seed=options.seed, changes=merged(search, changes), say=say)
+    return make(data, model=options.model or None, seed=options.seed, changes=changes, say=say)
+
+
+def _searching(options: argparse.Namespace, trained: Trained) -> Trained:
+    """With `--ngram`: texts are searched with a word model of the training texts, weighed as validation likes best."""
+    return with_words(trained, options.ngram, Path(options.out) / "words.arpa") if options.ngram else trained
 
 
 def _side(options: argparse.Namespace, trained: Trained, splits: list[str]) -> dict[str, Any]:
@@ -179,6 +177,14 @@ def _side(options: argparse.Namespace, trained: Trained, splits: list[str]) -> d
         "name": trained.recipe.model.name, "parameters": trained.parameters, "steps": training.steps,
         "batch": training.batch, "rate": training.rate, "seconds": round(trained.seconds, 1),
     }  # fmt: skip
+    if options.ngram:
+        task: Any = trained.recipe.task
+        facts["search"] = {
+            "ngram": options.ngram,
+            "beam": task.beam,
+            "weight": task.ngram_weight,
+            "bonus": task.word_bonus,
+        }
     for split in splits:
         found = _figures(trained, split)
         facts["validation" if split == "val" else "figures"] = found["figures"]

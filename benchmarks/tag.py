@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from classification import wilson
+from contest import finished, seconds_of
 from record import plain_entry, publish, rounded
 
 from swinkit.datasets import TextTable
 from swinkit.models import count
-from swinkit.recipes import Run, tag, train
+from swinkit.recipes import Run, tag
 from swinkit.recipes.parts import make_model, open_data
 from swinkit.recipes.text import parse_settings
 
@@ -70,9 +71,8 @@ def run(options: argparse.Namespace) -> None:
     """Train, evaluate, write."""
     folder = write(Path(options.data), Path(options.out) / "data")
     plan = tag(folder, seed=options.seed, changes=parse_settings(options.set), say=print)
-    begun = time.perf_counter()
-    done = train(plan, Path(options.out) / "run", overwrite=True)
-    seconds, split = time.perf_counter() - begun, "test" if options.publish else "val"
+    done = finished(plan, Path(options.out) / "run")
+    seconds, split = seconds_of(done), "test" if options.publish else "val"
     found = done.evaluate(split).figures
     own = _figures(done.recipe.model.name, found["accuracy"], sum(1 for _ in _words(done, split))) | {
         "parameters": count(make_model(done.recipe)), "steps": done.recipe.training.steps, "seconds": round(seconds, 1),

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from classification import wilson
+from contest import finished, seconds_of
 from record import plain_entry, publish, rounded
 
 from swinkit.models import count
-from swinkit.recipes import Recipe, Run, classify, reconstruct, train
+from swinkit.recipes import Recipe, Run, classify, reconstruct
 from swinkit.recipes.parts import make_model, open_data
 from swinkit.recipes.text import merged, parse_settings
 
@@ -35,10 +36,9 @@ SETS: dict[str, dict[str, Any]] = {
 
 def run(options: argparse.Namespace) -> None:
     """Train swinkit's side with every seed and the control once, evaluate, write."""
-    begun = time.perf_counter()
     start = _pretrained(options) if options.pretrain else None
     runs = [_trained(options, seed, start) for seed in options.seeds]
-    seconds = (time.perf_counter() - begun) / len(runs)
+    seconds = statistics.mean(map(seconds_of, runs))
     own = _side(runs, seconds, "test" if options.publish else "val")
     print(f"swin: {own}", flush=True)
     other = control(runs[0].recipe, options.publish)
@@ -81,7 +81,7 @@ def _rows(recipe: Recipe, split: str) -> tuple[list[str], list[int]]:
 
 def _pretrained(options: argparse.Namespace) -> str:
     plan = recipe(options, options.seeds[0], {"training": {"steps": options.pretrain}}, reconstruct)
-    done = train(plan, Path(options.out) / f"{options.bench}-hidden", overwrite=True)
+    done = finished(plan, Path(options.out) / f"{options.bench}-hidden")
     print(f"pre-training: {done.evaluate('val').figures}", flush=True)
     return str(done.dir)
 
@@ -90,7 +90,7 @@ def _trained(options: argparse.Namespace, seed: int, start: str | None) -> Run:
     more: dict[str, Any] = {} if start is None else {"model": {"weights": start}}
     if options.steps:
         more = merged(more, {"training": {"steps": options.steps}})
-    return train(recipe(options, seed, more), Path(options.out) / f"{options.bench}-{seed}", overwrite=True)
+    return finished(recipe(options, seed, more), Path(options.out) / f"{options.bench}-{seed}")
 
 
 def _side(runs: list[Run], seconds: float, split: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from swinkit.heads.boxes import DenseBoxes
 from swinkit.heads.ctc import FrameLinear
 from swinkit.heads.fpn import FPN
 from swinkit.heads.keypoints import Deconvolutions, SimCC
-from swinkit.heads.linear import CellLinear, HiddenTokens, PooledLinear
+from swinkit.heads.linear import CellLinear, HiddenTokens, PeakLinear, PooledLinear
 from swinkit.heads.tokens import PooledTokens
 from swinkit.heads.unet import UNet
 from swinkit.heads.upernet import UPerNet
@@ -26,6 +26,7 @@ __all__ = [
     "DenseBoxes",
     "FrameLinear",
     "HiddenTokens",
+    "PeakLinear",
     "PooledLinear",
     "PooledTokens",
     "SimCC",

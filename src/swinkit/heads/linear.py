@@ -42,6 +42,32 @@ class PooledLinear(nn.Module):
         return self.linear(kept / mask.sum(1, keepdim=True).clamp_min(1).to(kept))
 
 
+class PeakLinear(nn.Module):
+    """The largest value of every channel over the valid tokens of the coarsest map, then a linear layer: one telling
+    word is enough, however long the text (max over time, Kim 2014, section 2).
+
+    Its parameters have names of their own, so that no layout of published weights, which all take the mean, fits it.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.peaks = _small(channels, classes)
+
+    def forward(
+        self,
+        features: Sequence[Float[Tensor, "b _ ..."]],
+        valid: Sequence[Bool[Tensor, "b ..."]] | None = None,
+        size: Window = (),
+    ) -> Float[Tensor, "b classes"]:
+        """A sample's padding does not count; a sample without any token gets the bias."""
+        tokens = features[-1].flatten(2)
+        if valid is None:
+            return self.peaks(tokens.amax(2))
+        mask = valid[-1].flatten(1)
+        peaks = torch.where(mask[:, None], tokens, -torch.inf).amax(2)
+        return self.peaks(torch.where(mask.any(1, keepdim=True), peaks, 0))
+
+
 class CellLinear(nn.Module):
     """A linear layer on every token of the coarsest map, repeated where that is coarser than the grid."""
 

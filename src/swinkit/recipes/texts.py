@@ -18,7 +18,9 @@ from swinkit.recipes.text import merged, read_text
 from swinkit.types import Dataset, Layout
 
 MODEL = "swin_nano_1d"
-VIEW: dict[str, Any] = {"tokens": "words", "vocabulary": 16384, "grams": 8, "buckets": 16384, "drop": 0.2}
+VIEW: dict[str, Any] = {
+    "tokens": "words", "vocabulary": 16384, "grams": 8, "pairs": True, "buckets": 65536, "drop": 0.2,
+}  # fmt: skip
 """How texts are read and varied."""
 BODY: dict[str, Any] = {
     "width": 64, "depths": [2, 2], "heads": [2, 4], "window": [[16], [16]], "merge": [[1], [1]], "small_map": "pad",
@@ -28,7 +30,7 @@ BODY: dict[str, Any] = {
 STEM: dict[str, Any] = {"kind": "tokens", "std": 0.1, "dropout": 0.3}
 PASSES = 20
 """Over the training texts."""
-OF_TOKENS = ("tokens", "vocabulary", "grams", "pairs", "buckets", "lower")
+OF_TOKENS = ("tokens", "vocabulary", "grams", "buckets", "lower")
 """Settings of the modality that a run shares with the one that it starts from."""
 TRAINING: dict[str, Any] = {
     "batch": 64, "rate": 2e-3, "weight_decay": 0.05, "betas": [0.9, 0.98], "warmup": 0.1, "schedule": "cosine",
@@ -39,7 +41,7 @@ TRAINING: dict[str, Any] = {
 def defaults(layout: Layout, said: Mapping[str, Any], modality: str, say: Say) -> dict[str, Any]:
     """The whole recipe to classify texts, as plain values."""
     layout, training = _opened(layout, say)
-    task = {KIND: "classify", "classes": list(training.classes), "smoothing": 0.1}
+    task = {KIND: "classify", "classes": list(training.classes), "smoothing": 0.1, "pool": "max"}
     say(f"{len(training.classes)} classes, {len(training)} training texts")
     return _whole(task, layout, said, {}, len(training))
 
@@ -78,8 +80,9 @@ def _whole(
     started = _started(said)
     view = merged(merged({KIND: "text", **VIEW, **view}, started.get("modality", {})), said.get("modality", {}))
     text = part("modality", view)
-    stem = {**STEM, "vocabulary": text.ids, "channels": text.channels}
-    model = merged({"name": MODEL, "changes": {"stem": stem, **BODY}}, started.get("model", {}))
+    ids = {"vocabulary": text.ids, "channels": text.channels}
+    model = merged({"name": MODEL, "changes": {"stem": STEM, **BODY}}, started.get("model", {}))
+    model = merged(model, {"changes": {"stem": ids}})
     batch = said.get("training", {}).get("batch", TRAINING["batch"])
     precision = fast_precision() if torch.cuda.is_available() else "fp32"  # so narrow a body gains nothing from less
     steps = int(min(max(PASSES * samples / batch, 500), 20_000)) if isinstance(batch, int) and batch > 0 else 500

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from swinkit.files import ConfigError, DataError
-from swinkit.heads import PooledLinear
+from swinkit.heads import PeakLinear, PooledLinear
 from swinkit.metrics import Accuracy
 from swinkit.ops.blend import cutmix, draw_shares, mixup
 from swinkit.types import Batch, ClassScores, Levels
+
+Pool = Literal["mean", "max"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,9 @@ class Classify:
 
     classes: tuple[str, ...]
     """Names, in the order of the model's answers."""
+    pool: Pool = "mean"
+    """What the answer looks at: the `mean` over the coarsest map (Liu et al. 2021), or the largest value of every
+    channel (Kim 2014), which suits texts, where a word may say it all."""
     smoothing: float = 0.0
     """Label smoothing: this share of every label is spread over all classes."""
     mixup: float = 0.0
@@ -47,6 +52,8 @@ class Classify:
     def __post_init__(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ConfigError(f"classes: {self.classes} is not a list of two or more different names")
+        if self.pool not in get_args(Pool):
+            raise ConfigError(f"pool: {self.pool!r}: there are {', '.join(get_args(Pool))}")
         for name, most in (("smoothing", 1.0), ("mixup", None), ("cutmix", None), ("mixed", None)):
             value: float = getattr(self, name)
             if value < 0 or (most is not None and value >= most) or (name == "mixed" and value > 1):
@@ -58,8 +65,9 @@ class Classify:
             raise ConfigError(f"class_weights: {weights} is not one number for each of {len(self.classes)} classes")
 
     def head(self, levels: Levels) -> nn.Module:
-        """A linear layer on the mean of the coarsest map."""
-        return PooledLinear(levels.channels[-1], len(self.classes))
+        """A linear layer on the coarsest map, pooled."""
+        make = PooledLinear if self.pool == "mean" else PeakLinear
+        return make(levels.channels[-1], len(self.classes))
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """Cross-entropy with the labels, smoothed and mixed as configured; the weight is that of the labelled
