@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,12 +180,10 @@ def _side(options: argparse.Namespace, trained: Trained, splits: list[str]) -> d
     }  # fmt: skip
     if options.ngram:
         task: Any = trained.recipe.task
-        facts["search"] = {
-            "ngram": options.ngram,
-            "beam": task.beam,
-            "weight": task.ngram_weight,
-            "bonus": task.word_bonus,
-        }
+        chosen = {"weight": task.ngram_weight, "bonus": task.word_bonus}
+        facts["search"] = {"ngram": options.ngram, "beam": task.beam, **chosen}
+        greedy = replace(trained, recipe=replace(trained.recipe, task=replace(task, beam=0, ngram=None)))
+        facts["without_search"] = {split: _figures(greedy, split)["figures"] for split in splits}
     for split in splits:
         found = _figures(trained, split)
         facts["validation" if split == "val" else "figures"] = found["figures"]

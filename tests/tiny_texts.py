@@ -20,6 +20,7 @@ TINY = {
     },
     "modality.vocabulary": 64,
     "modality.grams": 2,
+    "modality.pairs": False,
     "modality.buckets": 32,
     "modality.drop": 0.0,
     "training.batch": 16,

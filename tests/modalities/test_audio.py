@@ -10,7 +10,7 @@ from swinkit.engine.loader import sample_rng
 from swinkit.files import ConfigError, DataError
 from swinkit.modalities import Audio
 from swinkit.modalities.audio.mel import log_mel, mel_filters, normalised, to_hertz, to_mel, warped, with_slopes
-from swinkit.modalities.audio.varied import cepstral_warp, coloured, masked, stretched
+from swinkit.modalities.audio.varied import Ranges, cepstral_warp, coloured, masked, quietest, stretched, varied
 from swinkit.types import ClassScores, Record, Transcript, Word
 
 RATE = 8000
@@ -196,3 +196,13 @@ def test_answers_and_truths_are_drawn_below_the_spectrogram():
 def test_settings_are_checked(wrong, said):
     with pytest.raises(ConfigError, match=said):
         Audio(**wrong)
+
+
+def test_moving_in_time_adds_what_is_as_quiet_as_the_sound_itself():
+    rng = np.random.default_rng(0)
+    hiss = 1e-3 * rng.standard_normal(RATE, np.float32)
+    hiss[RATE // 4 : RATE // 2] += tone(500, 0.25)[: RATE // 4]
+    found = varied(hiss, RATE, Ranges(shift=0.5), np.random.default_rng(1))
+    added = len(found) - RATE
+    assert added > RATE // 4 and 5e-4 < np.sqrt(np.square(found[: RATE // 50]).mean()) < 2e-3
+    assert quietest(np.zeros(RATE, np.float32), RATE) == 0 and quietest(hiss[:3], RATE) == 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from swinkit.backbone import SwinConfig
+from swinkit.backbone import SwinConfig, Tokens
 from swinkit.engine import Checkpoints, Event, Interruption, Loader, State, World, keep, pick_device, train
 from swinkit.files import ConfigError
 from swinkit.models import Joined, Model, build, change, find_size, prepare_training
@@ -36,11 +36,15 @@ def _fields(model: ModelChoice, modality: Modality) -> dict[str, Any]:
     """The model's changes, with a stem for the channels of its grids."""
     fields, stem = model.fields(), model.config().stem
     if stem.channels != modality.channels:
-        if "stem" in fields or "channels" in fields:
+        own = model.changes.get("stem", {})
+        if isinstance(stem, Tokens) and isinstance(own, dict) and "channels" not in own:
+            fields["stem"] = replace(stem, channels=modality.channels)
+        elif "stem" in fields or "channels" in fields:
             raise ConfigError(
                 f"modality.channels: {modality.channels}, but model.changes asks for a stem of {stem.channels}"
             )
-        fields["channels"] = modality.channels
+        else:
+            fields["channels"] = modality.channels
     return fields
 
 

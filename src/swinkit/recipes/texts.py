@@ -19,7 +19,7 @@ from swinkit.types import Dataset, Layout
 
 MODEL = "swin_nano_1d"
 VIEW: dict[str, Any] = {
-    "tokens": "words", "vocabulary": 16384, "grams": 8, "pairs": True, "buckets": 65536, "drop": 0.2,
+    "tokens": "words", "vocabulary": 16384, "grams": 8, "pairs": True, "buckets": 65536, "drop": 0.1,
 }  # fmt: skip
 """How texts are read and varied."""
 BODY: dict[str, Any] = {
@@ -27,8 +27,8 @@ BODY: dict[str, Any] = {
     "pad_tokens": "mask", "drop_path": 0.1,
 }  # fmt: skip
 """A small body that keeps the length; padding is no key, so that a text gets alone what it gets in a batch."""
-STEM: dict[str, Any] = {"kind": "tokens", "std": 0.1, "dropout": 0.3}
-PASSES = 20
+STEM: dict[str, Any] = {"kind": "tokens", "std": 0.1, "dropout": 0.5}
+PASSES = 13
 """Over the training texts."""
 OF_TOKENS = ("tokens", "vocabulary", "grams", "buckets", "lower")
 """Settings of the modality that a run shares with the one that it starts from."""
@@ -80,9 +80,8 @@ def _whole(
     started = _started(said)
     view = merged(merged({KIND: "text", **VIEW, **view}, started.get("modality", {})), said.get("modality", {}))
     text = part("modality", view)
-    ids = {"vocabulary": text.ids, "channels": text.channels}
-    model = merged({"name": MODEL, "changes": {"stem": STEM, **BODY}}, started.get("model", {}))
-    model = merged(model, {"changes": {"stem": ids}})
+    stem = {**STEM, "vocabulary": text.ids}  # its channels are the modality's: pre-training looks at no pairs
+    model = merged({"name": MODEL, "changes": {"stem": stem, **BODY}}, started.get("model", {}))
     batch = said.get("training", {}).get("batch", TRAINING["batch"])
     precision = fast_precision() if torch.cuda.is_available() else "fp32"  # so narrow a body gains nothing from less
     steps = int(min(max(PASSES * samples / batch, 500), 20_000)) if isinstance(batch, int) and batch > 0 else 500

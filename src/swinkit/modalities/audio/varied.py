@@ -35,8 +35,9 @@ def varied(
 ) -> Float32[np.ndarray, " samples2"]:
     """The waveform played faster or slower (pitch included), moved in time, with noise, louder or softer.
 
-    Noise is white or coloured (its spectrum falls by 0 to 12 dB an octave), at a signal-to-noise ratio drawn evenly
-    from `noise_db` over the whole clip.
+    What is put before and after it is as loud as its own quietest part: digital silence, far below any recording,
+    would after normalising leave little of what is said. Noise is white or coloured (its spectrum falls by 0 to 12 dB
+    an octave), at a signal-to-noise ratio drawn evenly from `noise_db` over the whole clip.
     """
     speed, gain = factor(rng, ranges.speed), 10 ** (rng.uniform(-1, 1) * ranges.gain / 20)
     before, after = rng.uniform(0, ranges.shift, 2)
@@ -44,11 +45,20 @@ def varied(
     if ranges.speed:
         samples = resampled(samples, rate, max(1.0, round(rate / speed)), "LQ")
     if ranges.shift:
-        samples = np.pad(samples, (round(before * rate), round(after * rate)))
+        quiet = quietest(samples, rate)
+        ends = (rng.standard_normal(round(seconds * rate), np.float32) * quiet for seconds in (before, after))
+        samples = np.concatenate([next(ends), samples, next(ends)])
     if noisy and len(samples) > 1:
         power = float(np.square(samples, dtype=np.float64).mean())
         samples = samples + coloured(len(samples), colour, rng) * np.float32(np.sqrt(power) * 10 ** (-level / 20))
     return np.ascontiguousarray(samples * np.float32(gain), np.float32)
+
+
+def quietest(samples: Float32[np.ndarray, " samples"], rate: int, block: float = 0.02) -> np.float32:
+    """Root mean square of the quietest of the blocks of so many seconds."""
+    size = max(1, round(block * rate))
+    whole = samples[: len(samples) // size * size].reshape(-1, size)
+    return np.float32(np.sqrt(np.square(whole, dtype=np.float64).mean(1).min())) if len(whole) else np.float32(0)
 
 
 def coloured(count: int, colour: float, rng: np.random.Generator) -> Float32[np.ndarray, " samples"]:
