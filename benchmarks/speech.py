@@ -48,7 +48,7 @@ CHANGES: dict[str, dict[str, Any]] = {
             "source": "cepstra",
             "warp": 0.12,
             "speed": 0.15,
-            "time_masks": 4,
+            "time_masks": 6,
             "time_share": 0.06,
             "band_masks": 0,
         },
