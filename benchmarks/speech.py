@@ -84,9 +84,7 @@ def run(options: argparse.Namespace) -> None:
     found = folds(options) if options.bench in ("fsdd_speakers", "fsdd_strings") else single(options)
     if options.publish:
         sides, recipe, steps = found
-        entry = plain_entry(
-            options.bench, METRIC[options.bench], sides, recipe, contest_command("speech", options, steps)
-        )
+        entry = plain_entry(options.bench, METRIC[options.bench], sides, recipe, _command(options, steps))
         say(f"written: {publish(entry)}")
 
 
@@ -95,7 +93,7 @@ def single(options: argparse.Namespace) -> tuple[dict[str, Any], Recipe, int]:
     recipe = _recipe(options, Path(options.data), {})
     steps = options.steps or pace(recipe, fresh(recipe)).steps(60 * (options.minutes or MINUTES[options.bench]))
     recipe = with_steps(recipe, steps)
-    own = _searching(options, train_swin(recipe, Path(options.out) / "swin", contest_command("speech", options, steps)))
+    own = _searching(options, train_swin(recipe, Path(options.out) / "swin", _command(options, steps)))
     splits = ["val", *(["test"] if options.publish else [])]
     sides = {"swin": _side(options, own, splits)}
     if METRIC[options.bench] == "accuracy":
@@ -127,7 +125,7 @@ def folds(options: argparse.Namespace) -> tuple[dict[str, Any], Recipe, int]:
         share = 60 * (options.minutes or MINUTES[options.bench]) / len(SPEAKERS)
         steps = steps or pace(recipe, fresh(recipe)).steps(share)
         recipe = with_steps(recipe, steps)
-        own = train_swin(recipe, out / "run", contest_command("speech", options, steps))
+        own = train_swin(recipe, out / "run", _command(options, steps))
         splits = ["val", *(["test"] if options.publish else [])]
         row = {"speaker": speaker, **_side(options, own, splits)}
         if options.bench == "fsdd_speakers":
@@ -170,6 +168,11 @@ def _recipe(options: argparse.Namespace, data: Path, more: Mapping[str, Any]) ->
 def _searching(options: argparse.Namespace, trained: Trained) -> Trained:
     """With `--ngram`: texts are searched with a word model of the training texts, weighed as validation likes best."""
     return with_words(trained, options.ngram, Path(options.out) / "words.arpa") if options.ngram else trained
+
+
+def _command(options: argparse.Namespace, steps: int) -> str:
+    command = contest_command("speech", options, steps)
+    return command.replace(" --seed ", f" --ngram {options.ngram} --seed ", 1) if options.ngram else command
 
 
 def _side(options: argparse.Namespace, trained: Trained, splits: list[str]) -> dict[str, Any]:
