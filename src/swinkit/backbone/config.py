@@ -94,6 +94,8 @@ class SwinConfig:
     conditional_position: bool = False
     """Every block opens with a depthwise convolution (Chu et al. 2021), with which small models learn textures and
     places much sooner; published weights have none."""
+    position_width: int = 3
+    """Cells under that convolution along every axis, an odd number; speech wants more (Gulati et al. 2020)."""
     mlp_ratio: float = 4.0
     drop_path: float = 0.0
     """Stochastic depth of the last block; earlier blocks grow linearly from 0."""
@@ -121,6 +123,8 @@ class SwinConfig:
             )
         if not 0 <= self.drop_path < 1:
             raise ValueError(f"drop_path {self.drop_path} is not in [0, 1)")
+        if self.position_width < 1 or self.position_width % 2 == 0:
+            raise ValueError(f"position_width {self.position_width}: give an odd number from 1")
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} {getattr(self, name)!r} does not exist: there are {', '.join(known)}")

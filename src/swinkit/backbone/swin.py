@@ -184,7 +184,9 @@ def _stage(config: SwinConfig, index: int, rates: list[float]) -> Stage:
             attention = WindowAttention(channels, heads, score=rules.score, bias=bias)
         else:
             attention = CrossBlockAttention(channels, heads, config.rank, score=rules.score, bias=bias)
-        position = ConditionalPosition(channels, config.rank) if config.conditional_position else None
+        position = None
+        if config.conditional_position:
+            position = ConditionalPosition(channels, config.rank, config.position_width)
         return Block(attention, Mlp(channels, int(channels * config.mlp_ratio)), channels, rules, rate, position)
 
     def cut(shift: Window) -> Cut:

@@ -12,15 +12,15 @@ from swinkit.ops.windows import Plan
 
 
 class ConditionalPosition(nn.Module):
-    """Conditional positional encoding (Chu et al. 2021, section 3.3): a 3-wide depthwise convolution of the map, added
-    to it.
+    """Conditional positional encoding (Chu et al. 2021, section 3.3): a depthwise convolution of the map, added to it; as
+    published it is 3 wide.
 
     Its zero padding tells tokens how near the border is, its filters what is next to them; both hold for any size.
     """
 
-    def __init__(self, channels: int, rank: int) -> None:
+    def __init__(self, channels: int, rank: int, width: int = 3) -> None:
         super().__init__()
-        self.convolution = CONVOLUTION[rank](channels, channels, 3, padding=1, groups=channels)
+        self.convolution = CONVOLUTION[rank](channels, channels, width, padding=width // 2, groups=channels)
 
     def forward(
         self, x: Float[Tensor, "b *rows c"], plan: Plan, valid: Bool[Tensor, "b cells"] | None = None
