@@ -12,8 +12,8 @@ from swinkit.ops.windows import Plan
 
 
 class ConditionalPosition(nn.Module):
-    """Conditional positional encoding (Chu et al. 2021, section 3.3): a depthwise convolution of the map, added to it; as
-    published it is 3 wide.
+    """Conditional positional encoding (Chu et al. 2021, section 3.3): a depthwise convolution of the map, added to it.
+    As published it is 3 wide.
 
     Its zero padding tells tokens how near the border is, its filters what is next to them; both hold for any size.
     """
