@@ -37,7 +37,7 @@ def faults(how: str, **environment: str) -> tuple[bool, int]:
 def test_a_step_finds_the_blocks_of_the_last_one() -> None:
     kept, count = faults("keep")
     assert kept
-    assert count < 200, "each of the 20 steps touches 5,600 pages, and none of them should be new"
+    assert count < 5600, "each of 20 steps touches 5,600 pages: they may be new once, where the heap still grows"
 
 
 def test_who_set_the_allocator_is_left_alone() -> None:
