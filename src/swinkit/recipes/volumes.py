@@ -16,13 +16,14 @@ from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision, spread
 from swinkit.types import Dataset, Layout
 
 SMALL: dict[str, Any] = {
-    "task": {"decoder": "unet", "channels": 16, "dice": 1.0, "measure": "dice"},
+    "task": {"decoder": "unet", "channels": 16, "dice": 1.0, "measure": "dice", "class_weights": None},
     "training": {**SMALL_TRAINING, "batch": 2, "rate": 2e-3},
 }
-"""Our small models, from scratch."""
+"""Our small models, from scratch. Classes are not weighted: Dice evens them out already, and weights on top make every
+structure too large (hippocampus, validation Dice 0.854 without in 400 steps, 0.834 with in 634)."""
 
 PUBLISHED: dict[str, Any] = {
-    "task": {"decoder": "unet", "dice": 1.0, "measure": "dice"},
+    "task": {"decoder": "unet", "dice": 1.0, "measure": "dice", "class_weights": None},
     "training": {
         "batch": 2,
         "rate": 4e-4,
