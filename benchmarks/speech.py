@@ -36,13 +36,16 @@ VARIED = {"speed": 0.2, "warp": 0.15, "noise": 0.5, "shift": 0.1, "time_share": 
 """Other voices and places than those of the few speakers."""
 FSDD: dict[str, Any] = {
     "data": {"label": "digit", "hold_out": "files"},
-    "modality": {**VARIED, "normalise": "bands"},
+    "modality": {"rank": 2, "speed": 0.1, "warp": 0.1, "noise": 0.3, "time_masks": 0, "band_masks": 0,
+                 "normalise": "bands"},
+    "task": {"pool": "max"},
     "model": {"changes": {"drop_path": 0.1}},
     "training": {"batch": 32, "micro_batch": None},
-}
+}  # fmt: skip
+"""Pictures of the sound, whose digit may be anywhere in it; masks made the few short clips harder, not the model better."""
 CHANGES: dict[str, dict[str, Any]] = {
     "fsdd": FSDD,
-    "fsdd_speakers": merged(FSDD, {"modality": {"speed": 0.3, "warp": 0.25, "time_share": 0.2}}),
+    "fsdd_speakers": merged(FSDD, {"modality": {"speed": 0.15, "warp": 0.15}}),
     "an4_mfcc": {
         "modality": {
             "source": "cepstra",
