@@ -42,7 +42,7 @@ FSDD: dict[str, Any] = {
     "model": {"changes": {"drop_path": 0.1}},
     "training": {"batch": 32, "micro_batch": None},
 }  # fmt: skip
-"""Pictures of the sound, whose digit may be anywhere in it; masks made the few short clips harder, not the model better."""
+"""Pictures of the sound, whose digit may be anywhere in it; masks made the few clips harder, not the model better."""
 CHANGES: dict[str, dict[str, Any]] = {
     "fsdd": FSDD,
     "fsdd_speakers": merged(FSDD, {"modality": {"speed": 0.15, "warp": 0.15}}),
