@@ -42,9 +42,10 @@ SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 PICTURES = 1797
 INPUTS = ("image", "audio")
 VIEWS: dict[str, dict[str, Any]] = {
-    "audio": {"rate": RATE, "normalise": "bands", "speed": 0.2, "warp": 0.15, "shift": 0.1},
+    "audio": {"rate": RATE, "rank": 2, "normalise": "bands", "speed": 0.1, "warp": 0.1, "time_masks": 0,
+              "band_masks": 0},
     "image": {"flip": 0.0},
-}
+}  # fmt: skip
 """How both are varied, alone and together."""
 DROP_PATH = 0.1
 

@@ -164,3 +164,18 @@ def test_cells_are_dealt_to_equal_parts_of_what_a_sample_has():
     assert there.tolist() == [[True] * 3, [True] * 3, [True, True, False]] and not tokens[2, 2].any()
     torch.testing.assert_close(tokens[0, 1], x[0, :, 3:5].mean(1))
     torch.testing.assert_close(tokens[1, 0], x[1, :, :2].mean(1))
+
+
+def test_training_asks_for_every_input_alone_as_evaluation_without_the_others_does(model):
+    grid, valid = batch()
+    with torch.no_grad():
+        answers = model.train()(grid, valid).unflatten(0, (1 + len(SPACES), 3))
+        model.eval()
+        torch.testing.assert_close(answers[0], model(grid, valid))
+        for name, answer in zip(SPACES, answers[1:], strict=True):
+            alone = model({name: grid[name]}, {name: valid[name]})
+            lacks = ~valid[name].flatten(1).any(1)  # the second has no sound: it is answered as a whole
+            torch.testing.assert_close(answer, torch.where(lacks[:, None], answers[0], alone), atol=1e-6, rtol=1e-5)
+    task, seen = Classify(classes=("a", "b", "c")), labelled(model)
+    value, weight = task.losses(model.train(), seen)["cross_entropy"]
+    assert weight == 12 and value > 0

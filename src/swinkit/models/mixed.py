@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ class Joining:
     depth: int = 2
     """Layers of attention over the tokens of all inputs."""
     heads: int = 4
+    alone: bool = True
+    """Training asks for the answer to every input alone too, so that the model can do without the others."""
 
     def __post_init__(self) -> None:
         if min(self.tokens, self.width, self.depth, self.heads) < 1 or self.width % self.heads:
@@ -55,6 +57,7 @@ class Joined(nn.Module):
         pooled = lambda levels: PooledTokens(levels, joining.tokens, width)  # noqa: E731
         parts = {name: Model(config, pooled, outputs=(len(config.depths) - 1,)) for name, config in configs.items()}
         self.parts = nn.ModuleDict(parts)
+        self._alone = joining.alone and len(parts) > 1
         self.answer = nn.Parameter(0.02 * torch.randn(width))
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(
@@ -72,7 +75,11 @@ class Joined(nn.Module):
         valid: Mapping[str, Bool[Tensor, "b ..."] | None] | None = None,
     ) -> Any:
         """The head's output. `grid`: of every input that some sample has, by name; `valid` marks the cells that each
-        sample has, none where it lacks the input."""
+        sample has, none where it lacks the input.
+
+        In training with `Joining.alone` the batch is answered again for every input alone, so the output has b rows
+        for all inputs, then b for each; a sample that lacks the input is answered as a whole there.
+        """
         strange = [name for name in grid if name not in self.parts]
         if strange or not grid:
             raise ValueError(f"inputs {', '.join(grid) or 'none'} came, wanted some of {', '.join(self.parts)}")
@@ -84,9 +91,12 @@ class Joined(nn.Module):
                 found, known = part(grid[name], None if valid is None else valid.get(name))
                 tokens.append(found.float())
                 there.append(known)
-        x, unknown = torch.cat(tokens, 1), ~torch.cat(there, 1)
+        x, known = torch.cat(tokens, 1), torch.cat(there, 1)
+        if self.training and self._alone:
+            known = torch.cat([known, *_each_alone(there)])
+            x = x.repeat(len(known) // count, 1, 1)
         for layer in self.layers:
-            x = layer(x, src_key_padding_mask=unknown)
+            x = layer(x, src_key_padding_mask=~known)
         return self.head([self.norm(x[:, 0])[..., None]], None, (1,))
 
     @property
@@ -118,3 +128,13 @@ class Joined(nn.Module):
                 depth = first + (int(words[1]) if words[0] == "layers" else len(self.layers))
                 groups.append((name, depth, parameter.ndim > 1))
         return [(name, depth, decays and not name.endswith(_SPARED)) for name, depth, decays in groups]
+
+
+def _each_alone(there: Sequence[Tensor]) -> list[Tensor]:
+    """Which tokens there are [b tokens] when only one input is given, for every one; `there` begins with the answer's
+    own. A sample without that input keeps what it has."""
+    whole, found = torch.cat(list(there), 1), list[Tensor]()
+    for kept in range(1, len(there)):
+        only = [known if index in (0, kept) else torch.zeros_like(known) for index, known in enumerate(there)]
+        found.append(torch.where(there[kept].any(1, keepdim=True), torch.cat(only, 1), whole))
+    return found

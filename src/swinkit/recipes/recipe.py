@@ -54,12 +54,13 @@ class ModelChoice:
 
     def joined(self) -> Joining:
         """How several inputs are joined."""
-        known = [each.name for each in fields(Joining)]
+        known = {each.name: type(each.default) for each in fields(Joining)}
         for name, value in self.joining.items():
             if name not in known:
                 raise ConfigError(f"model.joining.{name}: no such setting: {did_you_mean(name, known)}")
-            if type(value) is not int:
-                raise ConfigError(f"model.joining.{name}: wanted a whole number, got {value!r}")
+            if type(value) is not known[name]:
+                wanted = "true or false" if known[name] is bool else "a whole number"
+                raise ConfigError(f"model.joining.{name}: wanted {wanted}, got {value!r}")
         return Joining(**self.joining)
 
     def config(self) -> SwinConfig:

@@ -79,6 +79,7 @@ class Classify:
             grid, wanted = self._mixed(grid, wanted)
             valid = None if valid is None else valid | valid.roll(1, 0)
         logits = model(grid, valid).float()
+        wanted = wanted.repeat(len(logits) // len(wanted), 1)  # a model of several inputs also answers to each alone
         return {"cross_entropy": (-(wanted * logits.log_softmax(1)).sum(), wanted.sum().detach())}
 
     def predict(self, model: nn.Module, batch: Batch) -> list[ClassScores]:
