@@ -91,3 +91,17 @@ def test_wrong_settings_and_arrays_are_named() -> None:
         video().read(Record(id="a", source=np.zeros((3, 3, 3), np.uint8)))
     with pytest.raises(ConfigError, match="clips: 0"):
         Classify(classes=("a", "b"), clips=0)
+
+
+def test_only_motion_is_what_changed_in_tenths_whatever_the_brightness():
+    video = Video(frames=4, decoded=4, size=(6, 8), whole=True, only_motion=True)
+    clip = np.full((4, 24, 40, 3), 51, np.uint8)  # 0.2 of full brightness
+    clip[2:, :, 20:] = 102
+    sample = video.read(Record(id="clip", source=clip))
+    grid = video.collate([video.standard(sample)]).grid
+    assert video.channels == 1 and grid.shape == (1, 1, 4, 6, 8)  # squeezed, nothing cut off
+    expected = torch.zeros(4, 6, 8)
+    expected[2, :, 4:] = 2.0
+    torch.testing.assert_close(grid[0, 0], expected, atol=1e-5, rtol=0)
+    darker = video.read(Record(id="clip", source=clip - 51))
+    torch.testing.assert_close(video.collate([video.standard(darker)]).grid, grid, atol=1e-5, rtol=0)

@@ -21,6 +21,7 @@ from swinkit.types import Batch, ClassScores, Prediction, Record, Sample
 
 SHOWN = 8
 """Frames of a clip in a picture of it."""
+TENTH = 0.1
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -42,10 +43,15 @@ class Video:
     size: tuple[int, int] = (96, 96)
     """What frames are cut to, once their shorter side is `shorter`: in training anywhere, else in the middle."""
     shorter: int = 112
+    whole: bool = False
+    """Frames are squeezed to `size`, so nothing is cut off; `shorter` is not used then."""
     colour: bool = True
     """RGB, or else grey."""
     motion: bool = False
     """One more channel: how the brightness of each cell changed since the frame before."""
+    only_motion: bool = False
+    """One channel and nothing else: by how many tenths of full brightness each cell changed since the frame before. It
+    hides where a clip was filmed, which few clips would be told apart by."""
     mean: float = 0.5
     """Taken off values of 0..1, for every channel but motion."""
     std: float = 0.25
@@ -70,7 +76,7 @@ class Video:
                 raise ConfigError(f"{name} {getattr(self, name)}: give at least 1")
         if self.span is not None and self.span <= 0:
             raise ConfigError(f"span {self.span}: give seconds above 0, or null")
-        if min(self.size) < 1 or max(self.size) > self.shorter:
+        if min(self.size) < 1 or (not self.whole and max(self.size) > self.shorter):
             raise ConfigError(f"size {self.size}, shorter {self.shorter}: a crop of frames with that shorter side")
         if self.std <= 0 or not 0 <= self.speed < 1:
             raise ConfigError(f"std {self.std}, speed {self.speed}: a positive number and a share below 1")
@@ -88,7 +94,7 @@ class Video:
     @property
     def channels(self) -> int:
         """Of the grid."""
-        return (3 if self.colour else 1) + self.motion
+        return 1 if self.only_motion else (3 if self.colour else 1) + self.motion
 
     def read(self, record: Record) -> Sample:
         """Decode the clip's frames, reduced to the shorter side. Raises DataError naming the file."""
@@ -106,7 +112,9 @@ class Video:
         return _spread(count, max(self.decoded, self.frames * self.views))
 
     def reduced(self, frame: np.ndarray) -> np.ndarray:
-        """A frame [height width 3] whose shorter side is `shorter`."""
+        """A frame [height width 3] whose shorter side is `shorter`, or all of it in `size`."""
+        if self.whole:
+            return resize(frame, self.size)
         height, width = frame.shape[:2]
         factor = self.shorter / min(height, width)
         return resize(frame, (max(1, round(height * factor)), max(1, round(width * factor))))
@@ -162,10 +170,11 @@ class Video:
         values = grid.float() / 255
         grey = torch.einsum("cthw,c->thw", values, torch.from_numpy(GREY))[None]
         parts = [(values if self.colour else grey) - self.mean]
-        if self.motion:  # the first frame of every view has nothing before it
-            moved = grey.unflatten(1, (-1, min(self.frames, grey.shape[1])))
-            parts.append(torch.diff(moved, dim=2, prepend=moved[:, :, :1]).flatten(1, 2))
-        return torch.cat(parts) / self.std
+        if not (self.motion or self.only_motion):
+            return parts[0] / self.std
+        moved = grey.unflatten(1, (-1, min(self.frames, grey.shape[1])))
+        change = torch.diff(moved, dim=2, prepend=moved[:, :, :1]).flatten(1, 2)  # a view's first has nothing before it
+        return change.abs() / TENTH if self.only_motion else torch.cat([*parts, change]) / self.std
 
     def _ranges(self) -> affine.Ranges:
         return affine.Ranges(zoom=self.zoom, stretch=self.stretch, flip=(0.0, self.flip), rotate=self.rotate)
