@@ -12,7 +12,6 @@ from swinkit.datasets import SoundTable
 from swinkit.files.sounds import read_sound
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
-WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 RATE = 8000
 COUNTS = {"train": 1600, "val": 100, "test": 150}
 LEAST, MOST = 3, 7
@@ -20,18 +19,20 @@ PAUSE = (0.05, 0.35)
 """Seconds between two clips."""
 
 
-def write(data: Path, out: Path, left_out: str, seed: int, *, alone: bool = False) -> Path:
-    """A folder with a manifest and strings of one speaker each.
+def write(data: Path, out: Path, left_out: str, seed: int, *, voice: str = "", alone: bool = False) -> Path:
+    """A folder with a manifest and strings of one speaker each, written as numerals with spaces between.
 
     Test is all of who is left out; of the others, clips 5 and later are train, 0 to 4 validation. A fifth of train are
-    single clips. `alone`: only a test split, of every clip of the speaker by itself.
+    single clips. `voice`: validation is all of this speaker, who is not in train either. `alone`: only a test split,
+    of every clip of the speaker by itself.
     """
     (out / "sounds").mkdir(parents=True, exist_ok=True)
     clips: dict[tuple[str, str], list[tuple[Path, int]]] = {}
     layout = SoundTable(path=str(data), label="digit", speaker="speaker", holdout=0.01)
     for row in layout.found()[0]:
         index = int(Path(row.id).stem.rsplit("_", 1)[1])
-        split = "test" if row.speaker == left_out else "train" if index >= 5 else "val"
+        split = "val" if (row.speaker == voice if voice else index < 5) else "train"
+        split = "test" if row.speaker == left_out else split
         assert isinstance(row.source, Path)
         clips.setdefault((split, row.speaker), []).append((row.source, int(row.words)))
     rng = np.random.default_rng(seed)
@@ -46,7 +47,7 @@ def write(data: Path, out: Path, left_out: str, seed: int, *, alone: bool = Fals
             for number, chosen in enumerate(strings):
                 name = f"sounds/{split}{number:05d}.flac"
                 soundfile.write(out / name, _joined([path for path, _ in chosen], rng), RATE)
-                table.writerow([name, " ".join(WORDS[digit] for _, digit in chosen), split])
+                table.writerow([name, " ".join(str(digit) for _, digit in chosen), split])
     return out
 
 
