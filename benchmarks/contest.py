@@ -73,9 +73,9 @@ def pace(recipe: Recipe, make: Callable[[], nn.Module], *, steps: int = 16, unme
     return found
 
 
-def with_steps(recipe: Recipe, steps: int) -> Recipe:
-    """The recipe for that many steps."""
-    every = -(-steps // EVALUATIONS)
+def with_steps(recipe: Recipe, steps: int, evaluations: int = EVALUATIONS) -> Recipe:
+    """The recipe for that many steps; with 1 evaluation the last weights are the best."""
+    every = -(-steps // evaluations)
     training = dataclasses.replace(recipe.training, steps=steps, epochs=None, evaluate_every=every)
     return dataclasses.replace(recipe, training=training)
 
