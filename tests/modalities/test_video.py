@@ -69,7 +69,7 @@ def test_views_are_averaged_by_the_task() -> None:
 
     modality = video(views=2)
     batch = modality.collate([modality.standard(modality.read(Record(id=str(n), source=clip(n)))) for n in (9, 20)])
-    found = Classify(classes=("a", "b"), clips=2).predict(Bright(), batch)
+    found = Classify(classes=("a", "b")).predict(Bright(), batch)
     parts = [Bright()(part).softmax(1) for part in batch.grid.chunk(2, 2)]
     torch.testing.assert_close(torch.stack([each.scores for each in found]), (parts[0] + parts[1]) / 2)
 
@@ -89,8 +89,6 @@ def test_wrong_settings_and_arrays_are_named() -> None:
             video(**wrong)
     with pytest.raises(DataError, match=r"clips are \[frames height width 3\]"):
         video().read(Record(id="a", source=np.zeros((3, 3, 3), np.uint8)))
-    with pytest.raises(ConfigError, match="clips: 0"):
-        Classify(classes=("a", "b"), clips=0)
 
 
 def test_only_motion_is_what_changed_in_tenths_whatever_the_brightness():

@@ -35,6 +35,25 @@ def test_every_volume_is_normalised_by_itself_or_by_a_window() -> None:
     torch.testing.assert_close(hounsfield.grid.flatten(), torch.tensor([-2.0, -2, 0, 2, 2]))
 
 
+def test_normalising_in_place_gives_the_numbers_of_the_formula_and_leaves_the_input_alone() -> None:
+    values = (40 * np.random.default_rng(0).standard_normal((71, 66, 75))).astype(np.float32)
+    before = values.copy()
+    low, high = np.percentile(values, (0.5, 99.5))
+    cut = np.clip(values, low, high).astype(np.float32)
+    expected = (cut - cut.mean()) / float(cut.std())
+    assert np.array_equal(Volume().read(record(source=values, target=None)).grid[0].numpy(), expected)
+    scaled = ((np.clip(values, -50, 70) + 50) / 120 - 0.5) / 0.25
+    found = Volume(window=(-50, 70)).read(record(source=values, target=None))
+    assert np.array_equal(found.grid[0].numpy(), scaled)
+    assert np.array_equal(values, before)
+
+
+def test_one_volume_alone_is_not_copied() -> None:
+    sample = Volume().read(record(target=None))
+    batch = Volume().collate([sample])
+    assert batch.grid.data_ptr() == sample.grid.data_ptr() and batch.grid.shape[:2] == (1, 1) and batch.valid is None
+
+
 def test_a_still_view_cuts_cells_and_labels_alike() -> None:
     modality = Volume(size=(8, 8, 8), **STILL)  # type: ignore[arg-type]
     whole = modality.read(record())
@@ -102,6 +121,8 @@ def test_pictures_show_slices_in_their_shape_and_the_structures() -> None:
     assert sample.target is not None
     drawn = modality.draw(sample, LabelMap(id="case", labels=sample.target, classes=CLASSES))
     assert np.array_equal(drawn, truth)
+    small = LabelMap(id="case", labels=sample.target.to(torch.uint8), classes=CLASSES)
+    assert np.array_equal(modality.draw(sample, small), truth)
 
 
 def test_wrong_settings_and_arrays_are_named() -> None:

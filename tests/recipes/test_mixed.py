@@ -66,7 +66,7 @@ def test_what_is_said_goes_to_every_input_or_to_one(folder):
 
 WRONG = {
     "task.mixup": (0.5, r"task\.mixup: 0\.5 is for one input a sample"),
-    "task.clips": (2, r"task\.clips: 2 is for one input"),
+    "modality.inputs.audio.voices": ([0.9, 1.1], r"inputs\.audio: 2 views of one input are for samples of one input"),
     "model.joining.depths": (2, r"model\.joining\.depths: no such setting"),
     "model.joining.width": (7, r"joining: .*width 7"),
     "model.inputs.sound": ({"name": "swin_nano"}, r"model\.inputs\.sound: is no input of the data"),

@@ -56,6 +56,21 @@ def test_a_sound_gets_the_same_answer_alone_and_among_longer_ones(name, rank, mi
             assert one.text == other.text and one.words == other.words
 
 
+def test_frames_of_several_voices_are_averaged():
+    task, model = TASKS["transcribe"], model_of(2, TASKS["transcribe"], "shifted", 1)
+    sounds = [np.random.default_rng(n).standard_normal(1500 + 700 * n).astype(np.float32) for n in range(2)]
+
+    def scores(*voices: float) -> list[np.ndarray]:
+        audio = Audio(rate=8000, bands=12, voices=voices)
+        samples = [audio.standard(audio.read(Record(id=str(n), source=sound))) for n, sound in enumerate(sounds)]
+        with torch.inference_mode():
+            return task.scores(model, audio.collate(samples))[0]
+
+    for both, one, other in zip(scores(0.8, 1.2), scores(0.8), scores(1.2), strict=True):
+        np.testing.assert_allclose(np.exp(both), (np.exp(one) + np.exp(other)) / 2, atol=1e-5)
+        assert np.abs(one - other).max() > 1e-3
+
+
 def heard(*symbols: int) -> np.ndarray:
     found = np.full((len(symbols), 4), -12.0, np.float32)
     found[np.arange(len(symbols)), symbols] = -1e-4

@@ -21,7 +21,7 @@ SMALL: dict[str, Any] = {
 """Our small models, from scratch."""
 
 PUBLISHED: dict[str, Any] = {
-    "task": {"clips": 4},
+    "task": {},
     "model": {"changes": {"drop_path": 0.1}},
     "modality": {"frames": 32, "views": 4, "decoded": 128, "size": [224, 224], "shorter": 224},
     "training": {

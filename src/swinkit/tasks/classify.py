@@ -13,6 +13,7 @@ from swinkit.files import ConfigError, DataError
 from swinkit.heads import PeakLinear, PooledLinear
 from swinkit.metrics import Accuracy
 from swinkit.ops.blend import cutmix, draw_shares, mixup
+from swinkit.ops.views import unrolled
 from swinkit.types import Batch, ClassScores, Levels
 
 Pool = Literal["mean", "max"]
@@ -40,14 +41,11 @@ class Classify:
     """Factor of every class in the loss."""
     flip: bool = False
     """Prediction averages over the grid and its mirror image along the last axis."""
-    clips: int = 1
-    """Prediction cuts the grid into so many equal parts along its first axis and averages over them (several views of
-    a film)."""
 
     outputs: ClassVar[tuple[int, ...]] = (-1,)
     answers: ClassVar[type] = ClassScores
     answering: ClassVar[tuple[str, ...]] = ("flip",)
-    of_one_grid: ClassVar[tuple[str, ...]] = ("mixup", "cutmix", "flip", "clips")
+    of_one_grid: ClassVar[tuple[str, ...]] = ("mixup", "cutmix", "flip")
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
@@ -58,8 +56,6 @@ class Classify:
             value: float = getattr(self, name)
             if value < 0 or (most is not None and value >= most) or (name == "mixed" and value > 1):
                 raise ConfigError(f"{name}: {value} is out of range; 0 turns it off")
-        if self.clips < 1:
-            raise ConfigError(f"clips: {self.clips}: give at least 1")
         weights = self.class_weights
         if weights is not None and (len(weights) != len(self.classes) or min(weights) < 0):
             raise ConfigError(f"class_weights: {weights} is not one number for each of {len(self.classes)} classes")
@@ -84,10 +80,10 @@ class Classify:
 
     def predict(self, model: nn.Module, batch: Batch) -> list[ClassScores]:
         """The probabilities of every sample; the caller has put the model in evaluation mode."""
-        scores = self._scores(model, *batch.inputs)
+        scores = self._scores(model, *batch.inputs, batch.views)
         if self.flip:
             valid = None if batch.valid is None else batch.valid.flip(-1)
-            scores = (scores + self._scores(model, batch.grid.flip(-1), valid)) / 2
+            scores = (scores + self._scores(model, batch.grid.flip(-1), valid, batch.views)) / 2
         ids = batch.ids or tuple(map(str, range(len(scores))))
         rows = zip(ids, scores.cpu(), strict=True)
         return [ClassScores(id=name, scores=row, classes=self.classes) for name, row in rows]
@@ -108,14 +104,11 @@ class Classify:
         ids = ("small", "large", "unlabelled")
         return cls(classes=("a", "b")), Batch(grid=grid, valid=valid, target=target, ids=ids, sizes=sizes)
 
-    def _scores(self, model: nn.Module, grid: Any, valid: Any) -> Tensor:
-        """[b classes] probabilities."""
-        if self.clips > 1:
-            count = len(grid)
-            grid = torch.cat(grid.chunk(self.clips, 2))
-            valid = None if valid is None else torch.cat(valid.chunk(self.clips, 1))
-            return model(grid, valid).float().softmax(1).unflatten(0, (self.clips, count)).mean(0)
-        return model(grid, valid).float().softmax(1)
+    def _scores(self, model: nn.Module, grid: Any, valid: Any, views: int) -> Tensor:
+        """[b classes] probabilities, of several views their mean."""
+        if views > 1:
+            grid, valid = unrolled(grid, valid, views)
+        return model(grid, valid).float().softmax(1).unflatten(0, (views, -1)).mean(0)
 
     def _wanted(self, batch: Batch) -> Tensor:
         """[b classes] the labels as probabilities, times the weight of their class; zeros where there is none."""

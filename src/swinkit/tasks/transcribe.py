@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from swinkit.heads.ctc import FrameLinear, FrameScores
 from swinkit.metrics import WordError
 from swinkit.ops.ctc import BLANK, Heard, aligned, beam_search, frames_needed, greedy
 from swinkit.ops.ngram import Ngram
+from swinkit.ops.views import unrolled
 from swinkit.types import Batch, Levels, Transcript, Word
 
 
@@ -86,10 +88,15 @@ class Transcribe:
         return [self.transcript(name, self.heard(each), score, stride) for name, each, score in rows]
 
     def scores(self, model: nn.Module, batch: Batch) -> tuple[list[np.ndarray], int]:
-        """Log-probabilities [frames symbols] of every sample, without its padding, and cells of time a frame."""
-        found: FrameScores = model(batch.grid, batch.valid)
-        logs = found.logits.float().log_softmax(-1).cpu()
-        lengths = found.lengths.tolist()
+        """Log-probabilities [frames symbols] of every sample, without its padding, and cells of time a frame; of
+        several views the logarithm of their mean."""
+        grid, valid = batch.grid, batch.valid
+        if batch.views > 1:
+            grid, valid = unrolled(grid, valid, batch.views)
+        found: FrameScores = model(grid, valid)
+        views = found.logits.float().log_softmax(-1).unflatten(0, (batch.views, -1))
+        logs = (views.logsumexp(0) - math.log(batch.views)).cpu()
+        lengths = found.lengths[: len(logs)].tolist()
         return [row[:length].numpy() for row, length in zip(logs, lengths, strict=True)], found.stride
 
     def heard(self, scores: np.ndarray) -> list[Heard]:

@@ -58,6 +58,8 @@ class Sample:
     places: np.ndarray | None = None
     """[n] int64: the cell of each of the n things of a sequence that are asked about (the first piece of every word),
     where these are not all of its cells."""
+    views: int = 1
+    """The grid holds so many views of the same thing in a row along its first axis; an answer is their mean."""
     text: str = ""
     """What a reader would see, where the grid does not show it."""
     parts: Mapping[str, Sample] = field(default_factory=dict[str, "Sample"])
@@ -87,6 +89,8 @@ class Batch:
     """The samples' `spacing`; () where none has one."""
     places: tuple[np.ndarray | None, ...] = ()
     """The samples' `places`; () where none has any."""
+    views: int = 1
+    """The samples' `views`, which is one number for all."""
     parts: Mapping[str, Batch] = field(default_factory=dict[str, "Batch"])
     """Of samples of several inputs each input that some of them have, by name, with a row a sample and `valid`; that of
     a sample without this input is zeros and nowhere valid."""

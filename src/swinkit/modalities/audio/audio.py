@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -14,12 +14,10 @@ from torch import Tensor
 from swinkit.files import ConfigError, DataError
 from swinkit.files.sounds import read_sound
 from swinkit.modalities.audio import drawing
-from swinkit.modalities.audio.mel import Normalise, Scale, log_mel, mel_filters, normalised, with_slopes
-from swinkit.modalities.audio.varied import Ranges, cepstral_warp, factor, masked, stretched, varied
+from swinkit.modalities.audio.mel import Normalise, Scale, limited, log_mel, mel_filters, normalised, with_slopes
+from swinkit.modalities.audio.targets import stacked, target_of
+from swinkit.modalities.audio.varied import Ranges, cepstral_warp, cut, factor, masked, response, stretched, varied
 from swinkit.types import Batch, Prediction, Record, Sample
-
-UNLABELLED = -1
-"""The class of samples that have none, and what fills up transcripts, in a batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +27,8 @@ class Audio:
     source: Literal["sound", "features", "cepstra"] = "sound"
     """What comes: sounds, or arrays [frames bands] of features that are used as they are; of mel cepstra `warp` knows
     how to stretch the frequencies."""
+    answering: ClassVar[tuple[str, ...]] = ("voices",)
+
     rank: int = 2
     """2: bands are an axis of the grid, as in a picture; 1: they are its channels."""
     rate: int = 16_000
@@ -42,18 +42,28 @@ class Audio:
     limits: tuple[float, float] | None = None
     """Lowest and highest frequency of the bands in Hz; None: 20 to half the rate."""
     scale: Scale = "slaney"
+    range: float | None = None
+    """Of sounds: nothing is more than so many dB below the loudest of what is normalised together, so that silence is
+    alike in quiet and noisy recordings. None: down to full scale - 80 dB."""
     slopes: int = 0
     """1 adds how the bands change (deltas), 2 how that changes; in rank 2 as channels."""
     normalise: Normalise = "bands"
-    """Over each utterance: mean 0 and variance 1 of every band, of all together (`whole`), or nothing."""
+    """Over each utterance: mean 0 and variance 1 of every band, of all together (`whole`), mean 0 of every band and
+    variance 1 of all (`means`), or nothing."""
     seconds: float | None = None
     """Training: longer sounds are cut to so much, at random; for classes, not for transcripts."""
     speed: float = 0.1
     """Training: played up to 1 + x times as fast or slow, pitch included."""
     warp: float = 0.0
     """Training: frequencies stretched by up to 1 + x, as by another vocal tract; of sounds and cepstra."""
+    colour: float = 0.0
+    """Training: bands up to about so many dB louder or softer, smoothly over frequency, as by another microphone; of
+    sounds."""
     gain: float = 6.0
     """Training: up to so many dB louder or softer."""
+    voices: tuple[float, ...] = (1.0,)
+    """Evaluation, rank 2: an answer is the mean over the frequencies stretched by each of these, as by so many vocal
+    tracts."""
     noise: float = 0.3
     """Training: probability of added noise."""
     noise_db: tuple[float, float] = (5.0, 30.0)
@@ -94,7 +104,18 @@ class Audio:
         self._check_changes()
 
     def _check_changes(self) -> None:
-        names = ("speed", "warp", "gain", "noise", "shift", "time_masks", "time_share", "band_masks", "band_width")
+        names = (
+            "speed",
+            "warp",
+            "colour",
+            "gain",
+            "noise",
+            "shift",
+            "time_masks",
+            "time_share",
+            "band_masks",
+            "band_width",
+        )
         for name in names:
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} {getattr(self, name)}: wanted a number from 0")
@@ -103,13 +124,23 @@ class Audio:
                 f"time_share {self.time_share}, noise {self.noise}, noise_db {self.noise_db}, warp {self.warp}: wanted "
                 "shares up to 1, a range that rises, and a warp up to 0.5"
             )
-        if self.seconds is not None and self.seconds <= 0:
-            raise ConfigError(f"seconds {self.seconds}: wanted more than 0")
+        for name in ("seconds", "range"):
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise ConfigError(f"{name} {value}: wanted more than 0, or null")
+        if not self.voices or not 0.5 <= min(self.voices) <= max(self.voices) <= 1.5:
+            raise ConfigError(f"voices {self.voices}: wanted factors of 0.5 to 1.5")
+        if self.voices != (1.0,) and (self.rank == 1 or self.source == "features"):
+            raise ConfigError(f"voices {self.voices}: are for rank 2 and sounds or cepstra: leave them out")
 
     @property
     def channels(self) -> int:
         """Of the grid: slopes, and in rank 1 the bands."""
         return (1 + self.slopes) * (self.bands if self.rank == 1 else 1)
+
+    @property
+    def views(self) -> int:
+        """Of one sound in a grid of the evaluation view."""
+        return len(self.voices)
 
     def read(self, record: Record) -> Sample:
         """Decode sound and target: the grid is the waveform [1 samples] or the features [bands frames]. Raises
@@ -122,28 +153,28 @@ class Audio:
             grid = torch.from_numpy(read_sound(source, self.rate))[None]
         else:
             raise DataError(name, "is a sound file, the recipe wants features: say modality.source=sound")
-        return Sample(id=record.id, grid=grid, target=_target(record.target, name), size=(grid.shape[1],))
+        return Sample(id=record.id, grid=grid, target=target_of(record.target, name), size=(grid.shape[1],))
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """The training view: another waveform, or frames at another speed, then stripes of mean."""
         grid = sample.grid
         if self.seconds is not None and not (isinstance(sample.target, Tensor) and sample.target.ndim):
-            grid = _cut(grid, round(self.seconds / (1 / self.rate if self.source == "sound" else self.hop)), rng)
+            grid = cut(grid, round(self.seconds / (1 / self.rate if self.source == "sound" else self.hop)), rng)
         if self.source == "sound":
-            changed = varied(grid[0].numpy(), self.rate, self._ranges(), rng)
-            warp = round(factor(rng, self.warp), 2)
-            frames = self._frames(torch.from_numpy(changed), warp)
+            grid = torch.from_numpy(varied(grid[0].numpy(), self.rate, self._ranges(), rng))[None]
         else:
-            frames = stretched(grid, factor(rng, self.speed))
-            if self.source == "cepstra" and self.warp:
-                frames = cepstral_warp(self.bands, round(factor(rng, self.warp), 2)) @ frames
+            grid = stretched(grid, factor(rng, self.speed))
+        warp = round(factor(rng, self.warp), 2) if self.source != "features" else 1.0
+        frames = self._warped(grid, warp)
+        if self.colour and self.source == "sound":
+            frames = frames + response(self.bands, self.colour, rng)[:, None]
         grid = masked(self._grid(frames), (self.time_masks, self.time_share), (self.band_masks, self.band_width), rng)
         return replace(sample, grid=self._folded(grid))
 
     def standard(self, sample: Sample) -> Sample:
-        """The evaluation view: nothing random."""
-        frames = self._frames(sample.grid[0]) if self.source == "sound" else sample.grid
-        return replace(sample, grid=self._folded(self._grid(frames)))
+        """The evaluation view: nothing random; of several `voices` one below the other."""
+        grids = [self._grid(self._warped(sample.grid, factor)) for factor in self.voices]
+        return replace(sample, grid=self._folded(torch.cat(grids, 1)), views=len(grids))
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         """Grids padded at the end of time with zeros, which is their mean; transcripts padded with -1.
@@ -162,9 +193,10 @@ class Audio:
         return Batch(
             grid=grid,
             valid=valid,
-            target=_stacked([sample.target for sample in samples]),
+            target=stacked([sample.target for sample in samples]),
             ids=tuple(sample.id for sample in samples),
             sizes=tuple(sample.size for sample in samples),
+            views=samples[0].views,
         )
 
     def draw(self, sample: Sample, prediction: Prediction) -> np.ndarray:
@@ -185,6 +217,12 @@ class Audio:
         values = torch.from_numpy(np.array(source, np.float32))
         return values[None] if self.source == "sound" else values.T.contiguous()
 
+    def _warped(self, grid: Tensor, warp: float) -> Tensor:
+        """[bands frames] of what was read, its frequencies stretched."""
+        if self.source == "sound":
+            return self._frames(grid[0], warp)
+        return grid if warp == 1.0 else cepstral_warp(self.bands, warp) @ grid
+
     def _frames(self, samples: Tensor, warp: float = 1.0) -> Tensor:
         window = max(2, round(self.window * self.rate))
         limits = self.limits or (20.0, self.rate / 2)
@@ -194,6 +232,8 @@ class Audio:
 
     def _grid(self, frames: Tensor) -> Tensor:
         """[1 + slopes bands frames], normalised."""
+        if self.range is not None and self.source == "sound":
+            frames = limited(frames, self.range, self.normalise)
         return torch.stack([normalised(each, self.normalise) for each in with_slopes(frames, self.slopes)])
 
     def _folded(self, grid: Tensor) -> Tensor:
@@ -205,29 +245,3 @@ class Audio:
 
     def _ranges(self) -> Ranges:
         return Ranges(speed=self.speed, gain=self.gain, noise=self.noise, noise_db=self.noise_db, shift=self.shift)
-
-
-def _target(target: Any, name: Path | str) -> Tensor | None:
-    """The index of a class [] or of every unit of a transcript [units], int64."""
-    if target is None:
-        return None
-    found = np.asarray(target)
-    if found.dtype.kind not in "iu" or found.ndim > 1:
-        raise DataError(name, f"wanted the index of a class or of every unit, got {target!r}", field="target")
-    return torch.from_numpy(found.astype(np.int64))
-
-
-def _stacked(targets: Sequence[Tensor | None]) -> Tensor | None:
-    known = [target for target in targets if target is not None]
-    if not known:
-        return None
-    if not known[0].ndim:
-        return torch.stack([torch.tensor(UNLABELLED) if target is None else target for target in targets])
-    rows = [torch.tensor([UNLABELLED]) if target is None else target for target in targets]
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=UNLABELLED)
-
-
-def _cut(grid: Tensor, most: int, rng: np.random.Generator) -> Tensor:
-    over = grid.shape[1] - max(1, most)
-    first = int(rng.integers(0, over + 1)) if over > 0 else 0
-    return grid[:, first : first + most] if over > 0 else grid

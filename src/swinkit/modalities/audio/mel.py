@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Scale = Literal["slaney", "htk"]
-Normalise = Literal["bands", "whole", "none"]
+Normalise = Literal["bands", "means", "whole", "none"]
 FLOOR = 1e-8
 """Power below which a band is silent; full scale is 1."""
 _LINEAR, _BREAK, _STEP = 200 / 3, 1000.0, math.log(6.4) / 27
@@ -92,10 +92,19 @@ def with_slopes(frames: Float[Tensor, "bands frames"], order: int) -> list[Float
     return found
 
 
+def limited(frames: Float[Tensor, "bands frames"], decibels: float, how: Normalise) -> Float[Tensor, "bands frames"]:
+    """Nothing is further below the loudest frame than that: of each band where bands are normalised by themselves, else
+    of all. How quiet a recording is where nobody speaks no longer matters then."""
+    loudest = frames.amax(1, keepdim=True) if how == "bands" else frames.amax()
+    return torch.maximum(frames, loudest - decibels * (math.log(10) / 10))
+
+
 def normalised(frames: Float[Tensor, "bands frames"], how: Normalise) -> Float[Tensor, "bands frames"]:
-    """Mean 0 and variance 1 over the utterance: of every band, or of all together."""
+    """Mean 0 and variance 1 over the utterance: of every band, of all together, or mean 0 of every band and variance 1
+    of all (`means`)."""
     if how == "none":
         return frames
-    if how == "whole":
-        return (frames - frames.mean()) / (frames.std(correction=0) + 1e-3)
+    if how in ("whole", "means"):
+        centred = frames - (frames.mean() if how == "whole" else frames.mean(1, keepdim=True))
+        return centred / (centred.std(correction=0) + 1e-3)
     return (frames - frames.mean(1, keepdim=True)) / (frames.std(1, correction=0, keepdim=True) + 1e-3)

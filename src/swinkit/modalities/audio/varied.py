@@ -69,6 +69,21 @@ def coloured(count: int, colour: float, rng: np.random.Generator) -> Float32[np.
     return (noise / (noise.std() + 1e-12)).astype(np.float32)
 
 
+def response(bands: int, decibels: float, rng: np.random.Generator) -> Float[Tensor, " bands"]:
+    """What a microphone adds to the logarithm of the power of every band: the first three cosines over the bands, drawn
+    evenly, whose sum is rarely more than `decibels`."""
+    places = (np.arange(bands) + 0.5) / bands
+    drawn = rng.uniform(-1, 1, 3) * decibels * np.log(10) / 10 / np.arange(1, 4)
+    return torch.from_numpy((np.cos(np.pi * np.outer(places, np.arange(1, 4))) @ drawn).astype(np.float32))
+
+
+def cut(grid: Float[Tensor, "c length"], most: int, rng: np.random.Generator) -> Float[Tensor, "c length2"]:
+    """A part of at most so many samples or frames, from anywhere."""
+    over = grid.shape[1] - max(1, most)
+    first = int(rng.integers(0, over + 1)) if over > 0 else 0
+    return grid[:, first : first + most] if over > 0 else grid
+
+
 def stretched(frames: Float[Tensor, "bands frames"], speed: float) -> Float[Tensor, "bands frames2"]:
     """Frames of the same utterance spoken faster by that factor, linearly interpolated."""
     count = max(1, round(frames.shape[1] / speed))

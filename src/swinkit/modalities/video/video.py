@@ -34,7 +34,7 @@ class Video:
     (Wang et al. 2016, temporal segments)."""
     views: int = 1
     """Evaluation: the grid holds so many clips of `frames` in a row, their frames drawn at different places of the
-    parts; the task averages over them (`task.clips`)."""
+    parts; an answer is the mean over them."""
     decoded: int = 32
     """Most frames of a clip that are decoded, evenly spread; at least `frames` times `views` are."""
     span: float | None = None
@@ -139,7 +139,8 @@ class Video:
         parts = [(np.arange(self.frames) + (view + 0.5) / self.views) / self.frames for view in range(self.views)]
         places = np.minimum((np.concatenate(parts) * count).astype(int), count - 1)
         top, left = ((side - wanted) // 2 for side, wanted in zip(space, self.size, strict=True))
-        return replace(sample, grid=sample.grid[:, places, top : top + self.size[0], left : left + self.size[1]])
+        grid = sample.grid[:, places, top : top + self.size[0], left : left + self.size[1]]
+        return replace(sample, grid=grid, views=self.views)
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         """Normalised clips, all of one size."""
@@ -149,6 +150,7 @@ class Video:
             target=None if all(sample.target is None for sample in samples) else torch.stack(targets),
             ids=tuple(sample.id for sample in samples),
             sizes=tuple(sample.size for sample in samples),
+            views=samples[0].views,
         )
 
     def draw(self, sample: Sample, prediction: Prediction) -> np.ndarray:
