@@ -1,4 +1,4 @@
-"""What a file that cannot be used may cost: 2 seconds, and 256 MB above a process that is warm."""
+"""What work may cost: a file that cannot be used 2 seconds, and 256 MB above a process that is warm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ SECONDS, BYTES = 2.0, 256 << 20
 
 @contextmanager
 def within_limits() -> Iterator[None]:
-    """Fails where what happens inside took longer or more memory; memory is looked at every few milliseconds."""
+    """Fails where what happens inside took longer or more memory."""
+    begun = time.process_time()
+    with within_bytes(BYTES):
+        yield
+    took = time.process_time() - begun
+    assert took < SECONDS, f"{took:.1f} s"
+
+
+@contextmanager
+def within_bytes(limit: int) -> Iterator[None]:
+    """Fails where what happens inside took more memory than that; it is looked at every few milliseconds."""
     process, stop = psutil.Process(), threading.Event()
     before = most = process.memory_info().rss
 
@@ -24,13 +34,10 @@ def within_limits() -> Iterator[None]:
             most = max(most, process.memory_info().rss)
 
     watcher = threading.Thread(target=look, daemon=True)
-    begun = time.process_time()
     watcher.start()
     try:
         yield
     finally:
         stop.set()
         watcher.join()
-    took = time.process_time() - begun
-    assert took < SECONDS, f"{took:.1f} s"
-    assert most - before < BYTES, f"{(most - before) >> 20} MiB"
+    assert most - before < limit, f"{(most - before) >> 20} MiB"

@@ -13,7 +13,7 @@ import pytest
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from swinkit.files import DataError
+from swinkit.files import DataError, volumes
 from swinkit.files.volumes import is_volume, read_labels, read_volume, write_labels
 
 
@@ -34,6 +34,41 @@ def test_every_orientation_is_turned_to_the_right_the_front_and_up(tmp_path: Pat
         assert np.array_equal(found.values, values)
         assert found.spacing == (2.0, 3.0, 4.0)
         assert np.allclose(found.affine, nibabel.load(upright).affine)
+
+
+@pytest.mark.parametrize("end", [".nii", ".nii.gz"])
+def test_parts_are_read_into_their_places(tmp_path: Path, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).integers(-900, 900, (5, 6, 7, 1)).astype(np.int16)
+    affine = np.array([[0, 0, -1.5, 7], [2, 0, 0, -3], [0, 1.0, 0, 1], [0, 0, 0, 1]])
+    raw = bytearray(nibabel.Nifti1Image(values, affine).to_bytes())
+    struct.pack_into("<2f", raw, 112, 0.123, -1000.7)
+    path = tmp_path / f"a{end}"
+    path.write_bytes(gzip.compress(bytes(raw)) if end == ".nii.gz" else bytes(raw))
+    whole = nibabel.as_closest_canonical(nibabel.load(path))
+    for count in (1, 60, 1 << 21):
+        monkeypatch.setattr(volumes, "AT_ONCE", count)
+        found = read_volume(path)
+        assert np.array_equal(found.values, np.asarray(whole.dataobj)[..., 0].astype(np.float32))
+        assert found.values.flags.c_contiguous and np.array_equal(found.affine, whole.affine)
+
+
+def test_labels_need_no_more_than_the_header_of_their_volume(tmp_path: Path) -> None:
+    labels = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+    like = save(tmp_path / "scan.nii", np.zeros((3, 4, 5), np.float32), np.diag([-2.0, 3.0, 4.0, 1.0]))
+    like.write_bytes(like.read_bytes()[:360])
+    write_labels(labels, like, tmp_path / "out.nii")
+    assert np.array_equal(np.asarray(nibabel.load(tmp_path / "out.nii").dataobj), labels[::-1])
+    folder = series(tmp_path / "series", 2.0 * np.arange(60).reshape(4, 3, 5))
+    affine = read_volume(folder).affine
+    for file in folder.iterdir():
+        data = pydicom.dcmread(file)
+        del data.PixelData
+        data.save_as(file)
+    write_labels(labels, folder, tmp_path / "out.nii.gz")
+    written = nibabel.load(tmp_path / "out.nii.gz")
+    assert np.array_equal(np.asarray(written.dataobj), labels) and np.allclose(written.affine, affine)
+    with pytest.raises(DataError, match="pixels cannot be decoded"):
+        read_volume(folder)
 
 
 def test_labels_are_written_into_the_place_of_their_volume(tmp_path: Path) -> None:

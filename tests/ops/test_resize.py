@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
 from swinkit.ops import resize as module
-from swinkit.ops.resize import best_class, extent, fit, resize, resize_mask, stretch
+from swinkit.ops.resize import best_class, best_classes, extent, fit, resize, resize_mask, stretch
 
 
 @pytest.mark.parametrize("space", [(9,), (9, 6), (4, 6, 3)], ids=str)
@@ -73,3 +75,21 @@ def test_ties_go_to_the_first_class_in_any_grouping(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(module, "BUDGET", budget)
         labels, scores = best_class(torch.zeros(4, 3), (3,), (slice(0, 3),), (3,))
         assert labels.tolist() == [0, 0, 0] and scores.tolist() == [0.25] * 3
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.0, 1.9])
+@pytest.mark.parametrize("space", [(40,), (23, 14), (19, 7, 8)], ids=str)
+def test_labels_from_slabs_are_those_of_the_whole(space: tuple[int, ...], factor: float) -> None:
+    torch.manual_seed(0)
+    logits, end = torch.randn(2, 5, *space), space[0]
+    boxes = [tuple(slice(0, n) for n in space), (slice(2, end - 4), *(slice(0, n - 1) for n in space[1:]))]
+    sizes = [tuple(max(1, round(factor * (part.stop - part.start))) for part in box) for box in boxes]
+    for cuts in ((0, end), (0, 1, 9, 10, end - 3, end), (0, 3, 7, end)):
+        slabs = [(slice(a, b), logits[:, :, a:b]) for a, b in itertools.pairwise(cuts)]
+        found = best_classes(slabs, space, boxes, sizes, dtype=torch.uint8, scores=True)
+        bare = best_classes(slabs, space, boxes, sizes)
+        for x, box, size, (labels, scores), (same, none) in zip(logits, boxes, sizes, found, bare, strict=True):
+            expected, probable = best_class(x, space, box, size)
+            assert labels.dtype == torch.uint8 and labels.long().equal(expected) and same.equal(expected)
+            torch.testing.assert_close(scores, probable)
+            assert none is None

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import pytest
 import torch
 from torch import Tensor
 
-from swinkit.ops.sliding import average_views, gaussian_weights, slide
+from swinkit.ops.sliding import average_views, gaussian_weights, slabs, slide, window_starts
 
 CASES = [((11,), (4,), (3,)), ((12, 9), (4, 3), (4, 3)), ((7, 10), (5, 4), (2, 3)), ((4, 6, 5), (2, 6, 3), (2, 5, 2))]
 
@@ -20,6 +21,63 @@ def local(grid: Tensor, valid: Tensor | None) -> Tensor:
 def test_windows_over_a_local_function_equal_one_call(space, window, stride) -> None:
     grid = torch.randn(2, 2, *space)
     torch.testing.assert_close(slide(local, grid, window=window, stride=stride), local(grid, None))
+
+
+def blended(grid: Tensor, valid: Tensor, window: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+    """`slide` as it is written down: all windows added up, then divided by what they count for."""
+    space, weights = grid.shape[2:], gaussian_weights(window, grid.device)
+    total, sums = torch.zeros(2, 3, *space), torch.zeros(space)
+    for origin in product(*(window_starts(n, w, s) for n, w, s in zip(space, window, stride, strict=True))):
+        part = (..., *(slice(o, o + w) for o, w in zip(origin, window, strict=True)))
+        if valid[part].any():
+            total[part] += local(grid[part], None) * weights
+            sums[part] += weights
+    return total / sums.clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def partly_valid(space: tuple[int, ...], where: str) -> Tensor:
+    """The first sample is empty; of the other the first, the last or the middle rows are valid."""
+    valid, third = torch.zeros(2, *space, dtype=torch.bool), max(1, space[0] // 3)
+    valid[1, {"first": slice(third), "last": slice(-third, None), "middle": slice(third, 2 * third)}[where]] = True
+    return valid
+
+
+@pytest.mark.parametrize("where", ["first", "middle", "last"])
+@pytest.mark.parametrize("space, window, stride", CASES, ids=str)
+def test_slabs_follow_each_other_and_are_the_whole_to_the_bit(space, window, stride, where: str) -> None:
+    grid, valid = torch.randn(2, 2, *space), partly_valid(space, where)
+    expected, end = blended(grid, valid, window, stride), 0
+    for rows, values in slabs(local, grid, valid, window=window, stride=stride):
+        assert rows.start == end and values.equal(expected[:, :, rows])
+        end = rows.stop
+    assert end == space[0]
+    assert slide(local, grid, valid, window=window, stride=stride).equal(expected)
+
+
+@pytest.mark.parametrize("space, window, stride", CASES, ids=str)
+def test_gradients_pass_through_the_blend(space, window, stride) -> None:
+    grid, valid = torch.randn(2, 2, *space), torch.ones(2, *space, dtype=torch.bool)
+    ours, theirs = grid.clone().requires_grad_(), grid.clone().requires_grad_()
+    slide(local, ours, valid, window=window, stride=stride).square().sum().backward()
+    blended(theirs, valid, window, stride).square().sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_a_slab_is_finished_before_the_windows_that_do_not_reach_it() -> None:
+    seen: list[float] = []
+
+    def first(grid: Tensor, valid: Tensor | None) -> Tensor:
+        seen.append(grid.min().item())
+        return grid
+
+    parts = slabs(first, torch.arange(20.0)[None, None], window=(6,), stride=(4,))
+    for starts in ([0], [0, 4], [0, 4, 8], [0, 4, 8, 12], [0, 4, 8, 12, 14]):
+        rows, values = next(parts)
+        assert seen == starts and values.shape[2] == rows.stop - rows.start
+        assert values.untyped_storage().nbytes() <= 6 * 4  # as many rows as a window has, not all so far
+    assert rows.stop == 20
+    with pytest.raises(ValueError, match="no window holds a valid cell"):
+        list(slabs(first, torch.zeros(1, 1, 9), torch.zeros(1, 9, dtype=torch.bool), window=(4,), stride=(4,)))
 
 
 @pytest.mark.parametrize("window", [(7, 10), (9, 10), (100, 100)], ids=str)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+import torch
+from limits import within_bytes
+from torch import Tensor, nn
 from volume_data import CLASSES, volume_folder
 
 import swinkit as sk
 from swinkit.files import ConfigError, DataError
-from swinkit.recipes import open_run
+from swinkit.recipes import Predictor, open_run
 from swinkit.recipes.predicting import predict_files
+from swinkit.types import Record
 
+BYTES_A_VOXEL = 16
+"""4 are the volume's and 1 the labels'; while it is read, percentiles take as much as it again, and a slab of these
+windows takes a tenth of the voxels, times a number of each class."""
 TINY = {
     "data.classes": list(CLASSES),
     "model.changes": {"depths": [1, 1], "heads": [1, 1], "width": 16, "window": [[4, 4, 4]]},
@@ -67,6 +75,34 @@ def test_windows_give_about_the_same_as_the_whole(run: sk.Run) -> None:
     scan = run.dir.parent / "data" / "images" / "case_5.nii.gz"
     assert predictor.recipe.task.window == (16, 16, 16)
     assert predictor(scan).prediction.labels.shape == predictor(scan).sample.size
+
+
+class Bands(nn.Module):
+    """A score for each class from the value of a cell."""
+
+    def forward(self, grid: Tensor, valid: Tensor | None = None) -> dict[str, Tensor]:
+        return {"logits": torch.cat([-grid - 1, 0 * grid, grid - 1], 1)}
+
+
+@pytest.mark.parametrize("spacing", [None, (1.0, 1.0, 1.25)], ids=["as it is", "resampled"])
+def test_memory_is_that_of_the_volume_its_labels_and_a_slab(spacing: tuple[float, ...] | None, tmp_path: Path) -> None:
+    side = 160
+    recipe = sk.recipes.segment(volume_folder(tmp_path / "data"), changes={**TINY, "modality.spacing": spacing})
+    recipe = dataclasses.replace(recipe, task=dataclasses.replace(recipe.task, window=(16,) * 3, stride=(16, 8, 16)))
+    predictor = Predictor(recipe, Bands().eval(), torch.device("cpu"))
+    values = np.random.default_rng(0).normal(0, 99, (side,) * 3).astype(np.int16)
+    for name, part in (("warm", values[:32, :32, :32]), ("scan", values)):
+        nibabel.save(nibabel.Nifti1Image(part, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    predict_files(predictor, [str(tmp_path / "warm.nii.gz")], tmp_path / "warm")
+    with within_bytes(BYTES_A_VOXEL * side**3):
+        done = predict_files(predictor, [str(tmp_path / "scan.nii.gz")], tmp_path / "out")
+    assert not done.problems and done.predictions[0]["size"] == [side] * 3
+    written = np.asarray(nibabel.load(tmp_path / "out" / "scan.nii.gz").dataobj)
+    grid = predictor.recipe.modality.read(Record(id="scan", source=values)).grid[0].numpy()
+    if spacing is None:
+        assert np.array_equal(written, 1 + (grid > 1).astype(np.uint8) - (grid < -1))
+    else:
+        assert (grid[written == 2] > 0.5).mean() > 0.5 and (grid[written == 0] < -0.5).mean() > 0.5
 
 
 def test_folders_that_do_not_fit_together_are_named(tmp_path: Path) -> None:

@@ -4,24 +4,29 @@ the front and up (RAS+); label maps as NIfTI in the geometry of the volume that 
 from __future__ import annotations
 
 import gzip
+import io
 import struct
 import zlib
+from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64, Integer
 
 from swinkit.files.atomic import replace_file
-from swinkit.files.errors import DataError, MissingExtra
+from swinkit.files.dicom import DICOM, read_series, series_affine
+from swinkit.files.errors import DataError
+from swinkit.files.orientation import empty_ras, first_line, library, ras_affine, turned_from_ras
 
 NIFTI = (".nii", ".nii.gz")
-DICOM = ".dcm"
 MAX_VOXELS = 1 << 29
 """512 million; a header that tells of more is not believed."""
 MAX_BYTES = 1 << 32
+AT_ONCE = 1 << 21
+"""Voxels that are read at once."""
+LEVEL = 6
+"""Of packing: 9 makes label maps a tenth smaller and takes 20 to 30 times as long."""
 MAX_UNPACKED = 1 << 30
 """Bytes that a packed file may hold whatever it grows by; of more than that, real scans shrink to a 500th at most."""
 
@@ -65,11 +70,10 @@ def read_volume(path: Path | str) -> Volume:
         MissingExtra: nibabel or pydicom is not installed.
     """
     path = Path(path)
-    volume = _series(path) if path.is_dir() else _nifti(path)
-    if not np.isfinite(volume.values).all():
-        count = int((~np.isfinite(volume.values)).sum())
-        raise DataError(path, f"{count} of {volume.values.size} voxels are NaN or infinite: replace them")
-    return volume
+    values, affine = read_series(path) if path.is_dir() else _nifti(path)
+    if broken := sum(plane.size - np.count_nonzero(np.isfinite(plane)) for plane in values):
+        raise DataError(path, f"{broken} of {values.size} voxels are NaN or infinite: replace them")
+    return Volume(values=values, affine=affine)
 
 
 def read_labels(path: Path | str) -> tuple[Integer[np.ndarray, "x y z"], Float64[np.ndarray, "4 4"]]:
@@ -87,37 +91,42 @@ def read_labels(path: Path | str) -> tuple[Integer[np.ndarray, "x y z"], Float64
 
 def write_labels(labels: Integer[np.ndarray, "x y z"], like: Path | str, path: Path | str) -> None:
     """Write class indices (uint8) as NIfTI: turned back to the axes of the volume `like`, with its affine."""
-    nibabel = _library("nibabel")
-    turned, affine = labels.astype(np.uint8), read_volume(like).affine
-    if not Path(like).is_dir():
-        source = nibabel.load(like)
-        own = nibabel.orientations.io_orientation(source.affine)
-        back = nibabel.orientations.ornt_transform(nibabel.orientations.axcodes2ornt("RAS"), own)
-        turned, affine = nibabel.orientations.apply_orientation(turned, back), source.affine
-    raw = nibabel.Nifti1Image(np.ascontiguousarray(turned), affine).to_bytes()
-    replace_file(Path(path), gzip.compress(raw, mtime=0) if str(path).endswith(".gz") else raw)
+    nibabel = library("nibabel")
+    turned, held = labels.astype(np.uint8, copy=False), io.BytesIO()
+    if Path(like).is_dir():
+        affine = series_affine(Path(like))
+    else:
+        affine = nibabel.load(like).affine
+        turned = turned_from_ras(turned, affine)
+    packed = str(path).endswith(".gz")
+    with gzip.GzipFile(fileobj=held, mode="wb", compresslevel=LEVEL, mtime=0) if packed else nullcontext(held) as file:
+        nibabel.Nifti1Image(turned, affine).to_stream(file)
+    replace_file(Path(path), held.getvalue())
 
 
-def _nifti(path: Path) -> Volume:
-    nibabel = _library("nibabel")
+def _nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Values [x y z] float32 and their affine [4 4], read a part at a time."""
+    nibabel = library("nibabel")
     shape, itemsize, offset = _header(path)
     _believable(path, shape, itemsize, offset)
     try:
-        image = nibabel.load(path)
+        image = nibabel.load(path, keep_file_open=True)  # or a packed file is unpacked from its beginning every time
         affine = np.asarray(image.affine, dtype=np.float64)
         if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
             raise DataError(path, "its place in space is broken (NaN, or a cell without size)", field="affine")
-        image = nibabel.as_closest_canonical(image)
-        values = np.asarray(image.dataobj, dtype=np.float32)
+        shape = tuple(image.shape)
+        if len(shape) != 3 and (len(shape) != 4 or shape[3] != 1):
+            raise DataError(path, f"has {len(shape)} axes {shape}: a volume of three is wanted")
+        values, own = empty_ras(shape[:3], affine)
+        step = max(1, AT_ONCE // (shape[0] * shape[1]))
+        for first in range(0, shape[2], step):
+            part = slice(first, min(first + step, shape[2]))
+            own[:, :, part] = image.dataobj[:, :, part] if len(shape) == 3 else image.dataobj[:, :, part, 0]
     except DataError:
         raise
     except Exception as error:  # nibabel raises whatever its parts do
-        raise DataError(path, f"is damaged or no NIfTI file ({_first(error)})") from error
-    if values.ndim == 4 and values.shape[3] == 1:
-        values = values[..., 0]
-    if values.ndim != 3:
-        raise DataError(path, f"has {values.ndim} axes {values.shape}: a volume of three is wanted")
-    return Volume(values=np.ascontiguousarray(values), affine=np.asarray(image.affine, np.float64))
+        raise DataError(path, f"is damaged or no NIfTI file ({first_line(error)})") from error
+    return values, ras_affine(shape[:3], affine)
 
 
 def _header(path: Path) -> tuple[tuple[int, ...], int, int]:
@@ -126,7 +135,7 @@ def _header(path: Path) -> tuple[tuple[int, ...], int, int]:
         with gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb") as file:
             head = file.read(352)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(path, f"cannot be read ({_first(error)})") from error
+        raise DataError(path, f"cannot be read ({first_line(error)})") from error
     if len(head) < 348:
         raise DataError(path, f"is cut off: {len(head)} bytes, a NIfTI header has 348")
     for order in "<>":
@@ -152,71 +161,3 @@ def _believable(path: Path, shape: tuple[int, ...], itemsize: int, offset: int) 
     held = path.stat().st_size * (1100 if packed else 1)  # deflate cannot do better than 1032 to 1
     if held < count * itemsize + (0 if packed else offset):
         raise DataError(path, f"is cut off: {path.stat().st_size} bytes cannot hold {count} voxels", field="dim")
-
-
-def _series(path: Path) -> Volume:
-    """The slices of a folder in the order of their places."""
-    pydicom = _library("pydicom")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() == DICOM)
-    if not files:
-        raise DataError(path, f"holds no DICOM file ({DICOM})")
-    slices: list[tuple[float, Any]] = []
-    kept: dict[str, Any] = {}
-    for file in files:
-        try:
-            data = pydicom.dcmread(file)
-            facts = {
-                "SeriesInstanceUID": str(data.SeriesInstanceUID),
-                "ImageOrientationPatient": tuple(np.round(np.asarray(data.ImageOrientationPatient, float), 4)),
-                "PixelSpacing": tuple(map(float, data.PixelSpacing)),
-                "Rows": int(data.Rows),
-                "Columns": int(data.Columns),
-            }
-            place = np.asarray(data.ImagePositionPatient, float)
-        except Exception as error:  # pydicom raises whatever its parts do
-            raise DataError(file, f"is no usable DICOM slice ({_first(error)})") from error
-        for name, value in facts.items():
-            if kept.setdefault(name, value) != value:
-                raise DataError(file, f"{value}, the slices before have {kept[name]}: one series a folder", field=name)
-        across, down = np.asarray(facts["ImageOrientationPatient"]).reshape(2, 3)
-        normal = np.cross(across, down)
-        slices.append((float(normal @ place), data))
-    slices.sort(key=lambda each: each[0])
-    gaps = np.diff([place for place, _ in slices])
-    if len(slices) > 1 and (gaps.min() <= 1e-3 or gaps.max() > 1.5 * gaps.min()):
-        raise DataError(path, f"slices lie {gaps.min():.2f} to {gaps.max():.2f} mm apart: some are missing or doubled")
-    return _stacked(path, [data for _, data in slices], float(np.median(gaps)) if len(gaps) else 1.0)
-
-
-def _stacked(path: Path, slices: list[Any], gap: float) -> Volume:
-    nibabel = _library("nibabel")
-    try:
-        rows = [
-            data.pixel_array.astype(np.float32) * float(data.get("RescaleSlope", 1))
-            + float(data.get("RescaleIntercept", 0))
-            for data in slices
-        ]
-    except Exception as error:  # of whichever decoder
-        raise DataError(path, f"the pixels cannot be decoded ({_first(error)})") from error
-    first = slices[0]
-    across, down = np.asarray(first.ImageOrientationPatient, float).reshape(2, 3)
-    high, wide = map(float, first.PixelSpacing)
-    affine = np.eye(4)
-    affine[:3, :] = np.stack(
-        [across * wide, down * high, np.cross(across, down) * gap, np.asarray(first.ImagePositionPatient, float)], 1
-    )
-    affine[:2] *= -1  # DICOM runs to the left and to the back
-    values = np.stack(rows, -1).transpose(1, 0, 2)
-    image = nibabel.as_closest_canonical(nibabel.Nifti1Image(values, affine))
-    return Volume(values=np.ascontiguousarray(np.asarray(image.dataobj, np.float32)), affine=image.affine)
-
-
-def _library(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise MissingExtra(name, "volume") from error
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120] or type(error).__name__

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 from torch import Tensor
 
 from swinkit.types import Batch, LabelMap
@@ -35,7 +35,7 @@ class MeanIou:
                 target = target[tuple(slice(n) for n in batch.sizes[index])]
             self.count(prediction.labels, target, prediction.id)
 
-    def count(self, labels: Int[Tensor, "*space"], target: Int[Tensor, "*same"], id: str = "map") -> None:
+    def count(self, labels: Integer[Tensor, "*space"], target: Int[Tensor, "*same"], id: str = "map") -> None:
         """Count one map; `id` names it in an error."""
         if labels.shape != target.shape:
             raise ValueError(f"{id}: prediction {tuple(labels.shape)} and target {tuple(target.shape)} differ in size")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -93,3 +94,67 @@ def best_class(
     if top is None or labels is None or total is None:
         raise ValueError("logits hold no class")
     return labels, (top - total).exp()
+
+
+def best_classes(
+    slabs: Iterable[tuple[slice, Tensor]],
+    space: Window,
+    boxes: Sequence[tuple[slice, ...]],
+    sizes: Sequence[Window],
+    *,
+    dtype: torch.dtype = torch.int64,
+    scores: bool = False,
+) -> list[tuple[Tensor, Tensor | None]]:
+    """`best_class` of every sample of a batch, on the CPU: labels [*size] of `dtype` and, where `scores` are wanted,
+    float32 probabilities, else None.
+
+    `slabs` are rows of the grid of `space` and their logits [b c *cells], as `ops.sliding.slabs` yields them: one after
+    the other, of as many cells as the grid; or all rows at once, which may be coarser. Of each at most its last row is
+    kept when the next is asked for.
+    """
+    found = [(torch.zeros(size, dtype=dtype), torch.zeros(size) if scores else None) for size in sizes]
+    stretched = any(size[0] != box[0].stop - box[0].start for box, size in zip(boxes, sizes, strict=True))
+    last: Tensor | None = None
+    for rows, logits in slabs:
+        if last is not None:
+            rows, logits = slice(rows.start - 1, rows.stop), torch.cat([last, logits], 2)
+        for index, (box, size) in enumerate(zip(boxes, sizes, strict=True)):
+            _label(found[index], logits[index], rows, (rows.stop - rows.start, *space[1:]), box, size)
+        last = logits[:, :, -1:].clone() if stretched else None
+        del logits
+    return found
+
+
+def _label(
+    targets: tuple[Tensor, Tensor | None], x: Tensor, rows: slice, space: Window, box: tuple[slice, ...], size: Window
+) -> None:
+    """Write what the `rows` of the grid, themselves of `space`, say about one sample into its labels and scores."""
+    first, stop = max(rows.start, box[0].start), min(rows.stop, box[0].stop)
+    if first >= stop:
+        return
+    out, held = slice(0, size[0]), slice(first - rows.start, stop - rows.start)
+    if (first, stop) != (box[0].start, box[0].stop):
+        x, out = _between(x[:, held], first - box[0].start, box[0].stop - box[0].start, size[0])
+        held, space = slice(0, x.shape[1]), (x.shape[1], *space[1:])
+    if out.start == out.stop:
+        return
+    parts = best_class(x, space, (held, *box[1:]), (out.stop - out.start, *size[1:]))
+    for target, part in zip(targets, parts, strict=True):
+        if target is not None:
+            target[out] = part.to(target.dtype).cpu()
+
+
+def _between(x: Tensor, first: int, rows: int, wanted: int) -> tuple[Tensor, slice]:
+    """Of `rows` resized to `wanted` along the first axis those that lie between the rows x [c n *rest] from the
+    `first` on, and which these are."""
+    if rows == wanted:
+        return x, slice(first, first + x.shape[1])
+    places = (rows / wanted * (torch.arange(wanted, device=x.device) + 0.5) - 0.5).clamp_min(0)
+    low = places.long()
+    high = (low + 1).clamp_max(rows - 1)
+    inside = ((low >= first) & (high < first + x.shape[1])).nonzero()[:, 0]
+    if not len(inside):
+        return x[:, :0], slice(0, 0)
+    out = slice(int(inside[0]), int(inside[-1]) + 1)
+    share = (places - low)[out].reshape(-1, *(1,) * (x.ndim - 2))
+    return torch.lerp(x[:, low[out] - first], x[:, high[out] - first], share), out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
@@ -14,8 +14,8 @@ from swinkit.files import ConfigError, DataError, did_you_mean
 from swinkit.heads import FPN, HEADS, UNet, UPerNet
 from swinkit.metrics import DiceScore, MeanIou
 from swinkit.ops.losses import Terms, cross_entropy, dice, in_parts
-from swinkit.ops.resize import best_class, extent, fit, stretch
-from swinkit.ops.sliding import average_views, check_views, slide
+from swinkit.ops.resize import best_classes, extent, fit, stretch
+from swinkit.ops.sliding import average_views, check_views, slabs, slide
 from swinkit.types import Batch, LabelMap, Levels, Window
 
 
@@ -111,20 +111,15 @@ class Segment:
 
     def predict(self, model: nn.Module, batch: Batch) -> list[LabelMap]:
         """A label map for every sample, at its original size; the caller has put the model in evaluation mode."""
-        logits, space = self._evaluate(model, batch.grid, batch.valid), _space(batch)
-        found: list[LabelMap] = []
-        for index, box in enumerate(_boxes(batch)):
-            size = tuple(batch.sizes[index]) if batch.sizes else tuple(part.stop - part.start for part in box)
-            labels, scores = best_class(logits[index], space, box, size)
-            found.append(
-                LabelMap(
-                    id=batch.ids[index] if batch.ids else str(index),
-                    labels=labels.cpu(),
-                    classes=self.classes,
-                    scores=scores.cpu() if self.scores else None,
-                )
-            )
-        return found
+        space, boxes = _space(batch), _boxes(batch)
+        sizes = batch.sizes or [tuple(part.stop - part.start for part in box) for box in boxes]
+        small = len(space) == 3 and len(self.classes) <= 256
+        rows = self._evaluate(model, batch.grid, batch.valid)
+        found = best_classes(rows, space, boxes, sizes, dtype=torch.uint8 if small else torch.int64, scores=self.scores)
+        return [
+            LabelMap(id=id, labels=labels, classes=self.classes, scores=scores)
+            for id, (labels, scores) in zip(batch.ids or map(str, range(len(found))), found, strict=True)
+        ]
 
     def metrics(self) -> MeanIou | DiceScore:
         """Mean IoU, pixel accuracy and IoU per class; or Dice and surface distance."""
@@ -216,8 +211,9 @@ class Segment:
                 )
         return labels
 
-    def _evaluate(self, model: nn.Module, grid: Tensor, valid: Tensor | None) -> Tensor:
-        """Logits [b classes *cells] over the grid, from windows, scales and mirror images as configured."""
+    def _evaluate(self, model: nn.Module, grid: Tensor, valid: Tensor | None) -> Iterable[tuple[slice, Tensor]]:
+        """Rows of the grid and their logits [b classes *cells], from windows, scales and mirror images as configured;
+        all rows at once, where it is not windows alone."""
 
         def whole(grid: Tensor, valid: Tensor | None) -> Tensor:
             return model(grid, valid)["logits"].float()
@@ -225,13 +221,16 @@ class Segment:
         def full(grid: Tensor, valid: Tensor | None) -> Tensor:
             return stretch(whole(grid, valid), tuple(grid.shape[2:]))
 
-        look = whole
+        look, plain = whole, self.scales == (1.0,) and not self.flip
         if self.window:
             stride = self.stride or tuple(max(1, 2 * size // 3) for size in self.window)
+            if plain:
+                return slabs(full, grid, valid, window=self.window, stride=stride)
             look = partial(slide, full, window=self.window, stride=stride)
-        if self.scales == (1.0,) and not self.flip:
-            return look(grid, valid)
-        return average_views(look, grid, valid, scales=self.scales, flip=self.flip).clamp_min(1e-30).log()
+        if plain:
+            return [(slice(0, grid.shape[2]), look(grid, valid))]
+        views = average_views(look, grid, valid, scales=self.scales, flip=self.flip)
+        return [(slice(0, grid.shape[2]), views.clamp_min(1e-30).log())]
 
 
 def _space(batch: Batch) -> Window:

@@ -18,7 +18,7 @@ class LabelMap:
 
     id: str
     labels: Tensor
-    """[*space] int64 on the CPU, at the input's original size."""
+    """[*space] on the CPU, at the input's original size: int64, uint8 where it is a volume of at most 256 classes."""
     classes: tuple[str, ...] = ()
     scores: Tensor | None = field(default=None)
     """[*space] probability of the chosen class, where it was asked for."""

@@ -27,6 +27,7 @@ def target_of(target: Any, name: Path | str) -> Tensor | None:
 
 
 def stacked(targets: Sequence[Tensor | None]) -> Tensor | None:
+    """Of a batch: classes [b], or transcripts [b units] filled up with -1; None where no sample has a target."""
     known = [target for target in targets if target is not None]
     if not known:
         return None

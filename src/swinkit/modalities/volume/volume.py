@@ -19,6 +19,8 @@ from swinkit.types import Batch, Prediction, Record, Sample
 
 Triple = tuple[int, int, int]
 IGNORE = 255
+PART = 1 << 18
+"""Values that are squared at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,18 +117,11 @@ class Volume:
         return replace(sample, grid=resample(sample.grid, size))
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
-        """Volumes padded at the high end with zeros (labels with 255) to the largest of the batch."""
-        spaces = [tuple(sample.grid.shape[1:]) for sample in samples]
-        size = tuple(max(sides) for sides in zip(*spaces, strict=True))
-        grid = torch.zeros(len(samples), 1, *size)
-        valid = torch.zeros(len(samples), *size, dtype=torch.bool)
-        for row, (sample, space) in enumerate(zip(samples, spaces, strict=True)):
-            part = tuple(slice(n) for n in space)
-            grid[(row, 0, *part)] = sample.grid[0].float()
-            valid[(row, *part)] = True
+        """Volumes padded at the high end with zeros (labels with 255) to the largest; one alone is not copied."""
+        grid, valid = _padded([sample.grid for sample in samples])
         return Batch(
             grid=grid,
-            valid=None if len(set(spaces)) == 1 else valid,
+            valid=valid,
             target=_stacked([sample.target for sample in samples]),
             ids=tuple(sample.id for sample in samples),
             sizes=tuple(sample.size for sample in samples),
@@ -153,12 +148,20 @@ class Volume:
         return tuple(1.0 if abs(factor - 1) < 1e-3 else factor for factor in found)
 
     def _normal(self, values: np.ndarray) -> np.ndarray:
+        """`values` themselves, changed."""
         if self.window is not None:
             low, high = self.window
-            return ((np.clip(values, low, high) - low) / (high - low) - self.mean).astype(np.float32) / self.std
-        low, high = np.percentile(values, (0.5, 99.5))
-        cut = np.clip(values, low, high).astype(np.float32)
-        return (cut - cut.mean()) / max(float(cut.std()), 1e-8)
+            np.clip(values, low, high, out=values)
+            values -= low
+            values /= high - low
+            values -= self.mean
+            values /= self.std
+            return values
+        low, high = np.percentile(values, (0.5, 99.5)).astype(np.float32)
+        np.clip(values, low, high, out=values)
+        values -= values.mean()
+        values /= max(float(np.sqrt(np.float32(_squares(values.reshape(-1)) / values.size))), 1e-8)
+        return values
 
     def _changed(self, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Values of the training view; always as many draws, whatever is switched on."""
@@ -173,9 +176,37 @@ class Volume:
 
 
 def _checked(source: np.ndarray, name: str) -> np.ndarray:
-    if source.ndim != 3 or 0 in source.shape or source.dtype.kind not in "fiu" or not np.isfinite(source).all():
+    """A copy in float32."""
+    usable = source.ndim == 3 and 0 not in source.shape and source.dtype.kind in "fiu"
+    if not usable or not all(np.isfinite(plane).all() for plane in source):
         raise DataError(name, f"is an array {source.dtype} {source.shape}: volumes are [x y z], finite numbers")
-    return np.ascontiguousarray(source, dtype=np.float32)
+    return np.array(source, dtype=np.float32, order="C")
+
+
+def _squares(values: np.ndarray) -> np.float32:
+    """The sum of the squares of [n] float32, to the bit what `np.square(values).sum()` is, which halves them likewise,
+    without as much memory again."""
+    if len(values) <= PART:
+        return np.square(values).sum()
+    half = len(values) // 2
+    half -= half % 8
+    return _squares(values[:half]) + _squares(values[half:])
+
+
+def _padded(grids: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """[b 1 *size] float32 and, where one is smaller than another, which cells are valid [b *size]."""
+    if len(grids) == 1:
+        return grids[0][None].float(), None
+    spaces = [tuple(grid.shape[1:]) for grid in grids]
+    size = tuple(max(sides) for sides in zip(*spaces, strict=True))
+    padded = torch.zeros(len(grids), 1, *size)
+    valid = None if len(set(spaces)) == 1 else torch.zeros(len(grids), *size, dtype=torch.bool)
+    for row, (grid, space) in enumerate(zip(grids, spaces, strict=True)):
+        part = tuple(slice(n) for n in space)
+        padded[(row, 0, *part)] = grid[0].float()
+        if valid is not None:
+            valid[(row, *part)] = True
+    return padded, valid
 
 
 def _labels(target: object, name: Path | str, shape: tuple[int, ...]) -> Tensor:
@@ -211,8 +242,6 @@ def _stacked(targets: Sequence[Tensor | None]) -> Tensor | None:
 
 
 def _picture(sample: Sample) -> np.ndarray:
-    """[x y z] uint8 at the original size, for the eye."""
+    """[x y z] float32 at the original size."""
     grid = resample(sample.grid, sample.size) if tuple(sample.grid.shape[1:]) != tuple(sample.size) else sample.grid
-    values = grid[0].float().numpy()
-    low, high = np.percentile(values, (1, 99))
-    return (255 * np.clip((values - low) / max(float(high - low), 1e-8), 0, 1)).astype(np.uint8)
+    return grid[0].float().numpy()
