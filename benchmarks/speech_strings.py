@@ -13,7 +13,9 @@ from swinkit.files.sounds import read_sound
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 RATE = 8000
-COUNTS = {"train": 1600, "val": 100, "test": 150}
+COUNTS = {"train": 3000, "val": 100, "test": 150}
+SINGLE = 0.5
+"""Share of train that is one clip: they are cheap to learn from."""
 LEAST, MOST = 3, 7
 PAUSE = (0.05, 0.35)
 """Seconds between two clips."""
@@ -22,7 +24,7 @@ PAUSE = (0.05, 0.35)
 def write(data: Path, out: Path, left_out: str, seed: int, *, voice: str = "", alone: bool = False) -> Path:
     """A folder with a manifest and strings of one speaker each, written as numerals with spaces between.
 
-    Test is all of who is left out; of the others, clips 5 and later are train, 0 to 4 validation. A fifth of train are
+    Test is all of who is left out; of the others, clips 5 and later are train, 0 to 4 validation. Half of train are
     single clips. `voice`: validation is all of this speaker, who is not in train either. `alone`: only a test split,
     of every clip of the speaker by itself.
     """
@@ -52,7 +54,7 @@ def write(data: Path, out: Path, left_out: str, seed: int, *, voice: str = "", a
 
 
 def _chosen(clips: list[tuple[Path, int]], split: str, rng: np.random.Generator) -> list[tuple[Path, int]]:
-    single = split == "train" and rng.random() < 0.2
+    single = split == "train" and rng.random() < SINGLE
     return [clips[index] for index in rng.integers(0, len(clips), 1 if single else rng.integers(LEAST, MOST + 1))]
 
 

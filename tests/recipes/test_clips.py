@@ -94,8 +94,10 @@ def watcher(run: sk.Run) -> Predictor:
 
 def test_a_long_film_is_watched_clip_by_clip(watcher: Predictor, tmp_path: Path) -> None:
     film, moves = long_film(tmp_path / "day.avi", 21)
-    done = predict_files(watcher, [str(film)], tmp_path / "out")
+    told: list[tuple[int, int]] = []
+    done = predict_files(watcher, [str(film)], tmp_path / "out", within=lambda *counts: told.append(counts))
     (entry,) = done.predictions
+    assert told == [(8 * count, 168) for count in range(1, 22)]
     assert [window["frame"] for window in entry["windows"]] == list(range(0, 168, 8))
     assert entry["windows"][5]["second"] == 5.0
     assert entry["frames_watched"] == entry["frames_claimed"] == 168

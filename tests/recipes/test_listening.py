@@ -67,8 +67,10 @@ def test_every_word_is_heard_once_whatever_the_pieces(predictor, tmp_path, piece
 def test_long_files_are_heard_in_pieces_by_predict(predictor, tmp_path):
     text, samples = said(np.random.default_rng(2), 170)
     soundfile.write(tmp_path / "long.flac", np.repeat(samples, 2), 2 * RATE)  # resampled on the way
-    done = predict_files(predictor, [str(tmp_path / "long.flac")], tmp_path / "out")
+    told: list[tuple[int, int]] = []
+    done = predict_files(predictor, [str(tmp_path / "long.flac")], tmp_path / "out", within=lambda *n: told.append(n))
     (entry,) = done.predictions
+    assert len(told) > 3 and told == sorted(told) and {total for _, total in told} == {round(len(samples) / RATE)}
     assert entry["text"].replace(" ", "") == text.replace(" ", "") and "overlay" not in entry
     assert json.loads((tmp_path / "out" / "predictions.jsonl").read_text())["text"] == entry["text"]
 
@@ -76,7 +78,7 @@ def test_long_files_are_heard_in_pieces_by_predict(predictor, tmp_path):
 def rise(predictor, sound) -> int:
     """Bytes that hearing a file takes at its most, above what the process had."""
     before, peak = psutil.Process().memory_info().rss, [0]
-    listen(predictor, sound, progress=lambda _: peak.append(psutil.Process().memory_info().rss - before))
+    listen(predictor, sound, progress=lambda *_: peak.append(psutil.Process().memory_info().rss - before))
     return max(peak)
 
 

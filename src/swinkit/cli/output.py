@@ -25,16 +25,25 @@ class Counting:
 
     def __init__(self, what: str) -> None:
         self._what, self._next, self._shown = what, monotonic() + 0.5, False
+        self._whole = ""
 
     def __enter__(self) -> Counting:
         return self
 
     def __call__(self, done: int, total: int) -> None:
         """Show that `done` of `total` are done."""
+        self._whole = f" {done}/{total}"
+        self._show(self._whole)
+
+    def within(self, done: int, total: int) -> None:
+        """Show how far the next one is."""
+        self._show(f"{self._whole} ({min(done, total) / max(total, 1):.0%} of the next)")
+
+    def _show(self, text: str) -> None:
         if monotonic() < self._next or not sys.stderr.isatty():
             return
         self._next, self._shown = monotonic() + 0.25, True
-        print(f"\r{self._what} {done}/{total}\x1b[K", end="", file=sys.stderr, flush=True)
+        print(f"\r{self._what}{text}\x1b[K", end="", file=sys.stderr, flush=True)
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         if self._shown:

@@ -74,8 +74,9 @@ def run(arguments: Sequence[str]) -> int:
             done = label_files(run, options.inputs, options.out, progress=counting)
         else:
             done = predict_files(
-                run, options.inputs, options.out, overwrite=options.overwrite, tracking=tracking, progress=counting
-            )
+                run, options.inputs, options.out,
+                overwrite=options.overwrite, tracking=tracking, progress=counting, within=counting.within,
+            )  # fmt: skip
     for problem in done.problems:
         note(f"swinkit: {problem}")
     if options.json:

@@ -34,7 +34,7 @@ def listen(
     *,
     piece: float = PIECE,
     overlap: float = OVERLAP,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Transcript:
     """What is said in a file of any length; memory does not grow with it, but for the text.
 
@@ -43,7 +43,7 @@ def listen(
 
     Args:
         piece, overlap: seconds.
-        progress: is told how many seconds are done.
+        progress: is told how many seconds were heard, and of how many.
 
     Raises:
         DataError: the file cannot be read.
@@ -52,7 +52,7 @@ def listen(
     space = task.classes.index(" ") + 1 if " " in task.classes else None
     heard: list[Heard] = []
     certain, done, frames = 0.0, 0, np.zeros((0, len(task.classes) + 1), np.float32)
-    seconds = task.hop
+    seconds, length = task.hop, round(sound_length(source))
     for start, samples in _pieces(predictor, source, piece, overlap):
         scores, stride = _scores(predictor, samples)
         seconds = stride * task.hop
@@ -65,7 +65,7 @@ def listen(
         certain += _hear(task, kept, done, heard)
         done, frames = done + len(kept), rest
         if progress is not None:
-            progress(done * seconds)
+            progress(round(done * seconds), length)
     certain += _hear(task, frames, done, heard)
     total = done + len(frames)
     return task.transcript(source.stem, heard, float(np.exp(certain / max(total, 1))), round(seconds / task.hop))

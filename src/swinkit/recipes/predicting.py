@@ -27,6 +27,8 @@ from swinkit.recipes.writing import LIST, OVERLAY, Form, classes_of, form_of
 from swinkit.types import Detections
 
 RASTER, VIDEO = ".tif", "video"
+Progress = Callable[[int, int], None]
+"""Is told how many are done, and of how many."""
 OF_LINES = {"text": write_texts, "mixed": write_mixed}
 """Modality -> what answers for the lines of tables."""
 
@@ -54,7 +56,8 @@ def predict_files(
     *,
     overwrite: bool = False,
     tracking: Tracking | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
+    within: Progress | None = None,
 ) -> Done:
     """Write the answer for every input into `out`.
 
@@ -70,6 +73,7 @@ def predict_files(
         inputs: files, folders (their files of a known kind, at any depth) and patterns; where the run is about texts
             also tables of them and texts themselves, and nothing is drawn; where it is about several inputs, tables
             as it learnt from, whose every line has an answer.
+        progress: of inputs; `within`: of the parts of a long one (frames, windows, seconds of sound).
 
     Raises:
         ConfigError: there is no run, nothing was found, or `out` holds a file that would be replaced.
@@ -93,7 +97,7 @@ def predict_files(
     predictions: list[dict[str, Any]] = []
     problems: list[DataError] = []
     for index, ((source, _), name) in enumerate(zip(sources, names, strict=True)):
-        answer = partial(_film, tracking) if source in framed else partial(_answer, form)
+        answer = partial(_film, tracking, within) if source in framed else partial(_answer, form, within)
         try:
             predictions.append(answer(predictor, source, folder, name))
         except DataError as error:
@@ -134,40 +138,48 @@ def _files(source: Path, name: str, form: Form) -> tuple[str, ...]:
     return form.files(name)
 
 
-def _film(tracking: Tracking | None, predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
+def _film(
+    tracking: Tracking | None, within: Progress | None, predictor: Predictor, source: Path, folder: Path, name: str
+) -> dict[str, Any]:
     if predictor.kind == VIDEO:
         raise DataError(source, "this run is about clips, which a camera does not end: give films")
     try:
-        return {**predict_film(predictor, str(source), folder, name, tracking=tracking), "id": name}
+        found = predict_film(predictor, str(source), folder, name, tracking=tracking, progress=within)
+        return {**found, "id": name}
     except (ConfigError, MissingExtra) as error:  # the run cannot do this with it; the other inputs go on
         raise DataError(source, str(error)) from error
 
 
-def _answer(form: Form, predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
+def _answer(
+    form: Form, within: Progress | None, predictor: Predictor, source: Path, folder: Path, name: str
+) -> dict[str, Any]:
     if is_raster(source):
         try:
-            return _part_by_part(predictor, source, folder, name)
+            return _part_by_part(within, predictor, source, folder, name)
         except (ConfigError, MissingExtra) as error:
             raise DataError(source, str(error)) from error
     if is_long(predictor, source):
-        return {"source": str(source), **listen(predictor, source).to_json(), "id": name}
+        return {"source": str(source), **listen(predictor, source, progress=within).to_json(), "id": name}
     if watching.is_long(predictor, source):
-        return _watched(predictor, source, folder, name)
+        return _watched(within, predictor, source, folder, name)
     return _write(predictor(source), folder, name, form)
 
 
-def _watched(predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
-    found, overlay = watching.watch(predictor, source, name), safe_join(folder, name + OVERLAY)
+def _watched(within: Progress | None, predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
+    found = watching.watch(predictor, source, name, progress=within)
+    overlay = safe_join(folder, name + OVERLAY)
     Picture.fromarray(found.draw(predictor)).save(overlay)
     return {"source": str(source), **found.to_json(), "id": name, "overlay": overlay.name}
 
 
-def _part_by_part(predictor: Predictor, source: Path, folder: Path, name: str) -> dict[str, Any]:
+def _part_by_part(
+    within: Progress | None, predictor: Predictor, source: Path, folder: Path, name: str
+) -> dict[str, Any]:
     overlay, labels = safe_join(folder, name + OVERLAY), safe_join(folder, name + RASTER)
     if getattr(predictor.recipe.task, "answers", None) is Detections:
-        return {**find_in_raster(predictor, source, overlay), "id": name, "overlay": overlay.name}
+        return {**find_in_raster(predictor, source, overlay, progress=within), "id": name, "overlay": overlay.name}
     return {
-        **predict_raster(predictor, source, labels, overlay),
+        **predict_raster(predictor, source, labels, overlay, progress=within),
         "id": name,
         "overlay": overlay.name,
         "mask": labels.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -69,10 +69,15 @@ def is_long(predictor: Predictor, source: Path) -> bool:
     return clip.rate > 0 and clip.count >= 1.5 * span * clip.rate
 
 
-def watch(predictor: Predictor, source: Path, name: str) -> Watched:
+def watch(
+    predictor: Predictor, source: Path, name: str, *, progress: Callable[[int, int], None] | None = None
+) -> Watched:
     """What a film of any length shows; memory does not grow with it, but for the answers.
 
     The film is cut into equal parts, each about as long as a clip that the run learnt from and looked at like one.
+
+    Args:
+        progress: is told how many frames were watched, and how many the film claims.
 
     Raises:
         DataError: the film cannot be read.
@@ -92,6 +97,8 @@ def watch(predictor: Predictor, source: Path, name: str) -> Watched:
         if len(waiting) == TOGETHER:
             rows += _scores(predictor, waiting)
             waiting = []
+        if progress is not None:
+            progress(watched, max(clip.count, watched))
         if len(shown) * parts <= SHOWN * (len(rows) + len(waiting) - 1):
             shown += [frames[int((index + 0.5) * len(frames) / each)] for index in range(each)]
     rows += _scores(predictor, waiting) if waiting else []
