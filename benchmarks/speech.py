@@ -127,8 +127,9 @@ def folds(options: argparse.Namespace) -> tuple[dict[str, Any], Recipe, int]:
     for speaker in options.speakers or SPEAKERS:
         out = Path(options.out) / speaker
         if options.bench == "fsdd_strings":
-            shutil.rmtree(out / "data", ignore_errors=True)
-            data = write(Path(options.data), out / "data", speaker, options.seed, voice=options.voice)
+            place = out / ("data" + options.voice)  # another voice for validation is other data, so another run
+            shutil.rmtree(place, ignore_errors=True)
+            data = write(Path(options.data), place, speaker, options.seed, voice=options.voice)
             recipe = _recipe(options, data, {})
         else:
             data = Path(options.data)

@@ -119,6 +119,36 @@ def test_a_dicom_series_is_a_volume_in_hounsfield_units(tmp_path: Path) -> None:
         read_volume(folder)
 
 
+def lied(file: Path, **changes: object) -> None:
+    data = pydicom.dcmread(file)
+    for name, value in changes.items():
+        setattr(data, name, value)
+    data.save_as(file, enforce_file_format=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "every", "message"),
+    [
+        ({"Rows": 60000, "Columns": 60000}, True, r"Rows: tells of 60000 x 60000 x 5 voxels"),
+        ({"PixelSpacing": [0, 0]}, True, "PixelSpacing, ImageOrientationPatient: its place in space is broken"),
+        ({"PixelData": b"ab"}, False, "the pixels cannot be decoded"),
+        ({"NumberOfFrames": 2, "PixelData": bytes(48)}, False, r"PixelData: holds pixels \(2, 4, 3\)"),
+    ],
+)
+def test_a_lying_dicom_file_is_named(tmp_path: Path, changes: dict, every: bool, message: str) -> None:
+    folder = series(tmp_path / "scan", np.zeros((4, 3, 5), np.float32))
+    for file in sorted(folder.iterdir()) if every else [folder / "4.dcm"]:
+        lied(file, **changes)
+    with pytest.raises(DataError, match=message) as caught:
+        read_volume(folder)
+    assert Path(caught.value.path).suffix == ".dcm" and (every or Path(caught.value.path).name == "4.dcm")
+
+
+def test_labels_of_a_volume_that_is_gone_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.nii: cannot be read any more"):
+        write_labels(np.zeros((2, 2, 2), np.uint8), tmp_path / "gone.nii", tmp_path / "out.nii.gz")
+
+
 def header(**changes: object) -> bytes:
     """A NIfTI header of 4 x 4 x 4 float32 with some values replaced."""
     raw = bytearray(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.float32), np.eye(4)).to_bytes())

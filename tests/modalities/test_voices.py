@@ -57,6 +57,11 @@ def test_several_voices_are_views_below_each_other_and_their_answers_are_average
     found = Classify(classes=("a", "b")).predict(Loud(), batch)
     each = [Loud()(batch.grid[:, :, n : n + 16], batch.valid[:, n : n + 16]).softmax(1) for n in (0, 16, 32)]
     torch.testing.assert_close(torch.stack([one.scores for one in found]), sum(each) / 3)
+    assert np.array_equal(
+        audio.draw_target(samples[0], ()), plain.draw_target(plain.standard(plain.read(record(tone(500)))), ())
+    )
+    with pytest.raises(ConfigError, match="range 30"):
+        Audio(source="features", range=30.0)
     for wrong in ({"voices": ()}, {"voices": (2.0,)}, {"rank": 1}, {"source": "features"}):
         with pytest.raises(ConfigError, match="voices"):
             Audio(**{"voices": (0.9, 1.1), **wrong})

@@ -125,6 +125,14 @@ def test_pictures_show_slices_in_their_shape_and_the_structures() -> None:
     assert np.array_equal(modality.draw(sample, small), truth)
 
 
+@pytest.mark.parametrize("shape", [(9, 8, 1), (1, 8, 9), (1, 1, 1)])
+def test_thin_volumes_are_drawn(shape: tuple[int, int, int]) -> None:
+    modality = Volume()
+    sample = modality.read(Record(id="thin", source=np.random.default_rng(0).random(shape, np.float32)))
+    found = LabelMap(id="thin", labels=torch.ones(shape, dtype=torch.uint8), classes=CLASSES)
+    assert modality.draw(sample, found).shape[0] == 256
+
+
 def test_wrong_settings_and_arrays_are_named() -> None:
     for wrong in ({"channels": 3}, {"size": (0, 1, 1)}, {"spacing": (1, 0, 1)}, {"window": (3, 3)}, {"foreground": 2},
                   {"noise": -1}, {"rotate": 200}):  # fmt: skip

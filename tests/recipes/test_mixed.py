@@ -51,6 +51,15 @@ def test_each_input_has_what_suits_it_alone(folder):
     assert from_plain(to_plain(recipe)) == recipe
 
 
+def test_a_film_beside_other_inputs_is_seen_once(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        files(tmp_path, name, name < "c")
+        np.save(tmp_path / f"{name}.npy", np.zeros((8, 32, 32, 3), np.uint8))
+    table(tmp_path / "all.csv", [(f"{n}.png", f"{n}.npy", str(n < "c")) for n in "abcd"], ("image", "video", "class"))
+    recipe = sk.recipes.classify(tmp_path / "all.csv", changes={"model.inputs.video.name": "video_swin_t"})
+    assert recipe.modality.inputs["video"].views == 1 and recipe.modality.inputs["video"].size == (224, 224)
+
+
 def test_what_is_said_goes_to_every_input_or_to_one(folder):
     changes = {"model.changes.drop_path": 0.3, "model.inputs.image.changes.width": 24, "model.joining.width": 32,
                "modality.inputs.audio.bands": 20, "modality.missing": 0.5, "training.steps": 7}  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from swinkit.files.errors import DataError
-from swinkit.files.orientation import empty_ras, first_line, library, ras_affine
+from swinkit.files.orientation import MAX_VOXELS, empty_ras, first_line, library, ras_affine
 
 DICOM = ".dcm"
 
@@ -31,13 +31,16 @@ def read_series(folder: Path) -> tuple[Float32[np.ndarray, "x y z"], Float64[np.
     """The values in RAS+ and their affine; memory beside them: one slice. Raises as `volumes.read_volume`."""
     pydicom, series = library("pydicom"), _looked_at(folder)
     values, own = empty_ras(series.shape, series.affine)
-    try:
-        for place, file in enumerate(series.files):
+    for place, file in enumerate(series.files):
+        try:
             data = pydicom.dcmread(file)
             pixels = data.pixel_array.astype(np.float32) * float(data.get("RescaleSlope", 1))
-            own[:, :, place] = (pixels + float(data.get("RescaleIntercept", 0))).T
-    except Exception as error:  # of whichever decoder
-        raise DataError(folder, f"the pixels cannot be decoded ({first_line(error)})") from error
+            pixels += float(data.get("RescaleIntercept", 0))
+        except Exception as error:  # of whichever decoder
+            raise DataError(file, f"the pixels cannot be decoded ({first_line(error)})") from error
+        if pixels.T.shape != series.shape[:2]:
+            raise DataError(file, f"holds pixels {pixels.shape}: one grey picture a slice is wanted", field="PixelData")
+        own[:, :, place] = pixels.T
     return values, ras_affine(series.shape, series.affine)
 
 
@@ -80,11 +83,16 @@ def _looked_at(folder: Path) -> _Series:
         raise DataError(
             folder, f"slices lie {gaps.min():.2f} to {gaps.max():.2f} mm apart: some are missing or doubled"
         )
-    return _Series(
-        files=tuple(file for _, file, _ in slices),
-        shape=(kept["Columns"], kept["Rows"], len(slices)),
-        affine=_affine(slices[0][2], float(np.median(gaps)) if len(gaps) else 1.0),
-    )
+    shape = (kept["Columns"], kept["Rows"], len(slices))
+    if (count := int(np.prod(shape, dtype=np.float64))) > MAX_VOXELS or not count:
+        raise DataError(
+            slices[0][1], f"tells of {' x '.join(map(str, shape))} voxels, wanted 1 to {MAX_VOXELS}", field="Rows"
+        )
+    affine = _affine(slices[0][2], float(np.median(gaps)) if len(gaps) else 1.0)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        text = "its place in space is broken (NaN, or a cell without size)"
+        raise DataError(slices[0][1], text, field="PixelSpacing, ImageOrientationPatient")
+    return _Series(files=tuple(file for _, file, _ in slices), shape=shape, affine=affine)
 
 
 def _affine(first: Any, gap: float) -> np.ndarray:

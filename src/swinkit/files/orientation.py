@@ -11,6 +11,9 @@ from jaxtyping import Float32, Float64, Shaped
 
 from swinkit.files.errors import MissingExtra
 
+MAX_VOXELS = 1 << 29
+"""512 million; a header that tells of more is not believed."""
+
 
 def library(name: str) -> Any:
     """A package of the extra `volume`. Raises MissingExtra."""

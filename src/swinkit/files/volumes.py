@@ -17,11 +17,9 @@ from jaxtyping import Float32, Float64, Integer
 from swinkit.files.atomic import replace_file
 from swinkit.files.dicom import DICOM, read_series, series_affine
 from swinkit.files.errors import DataError
-from swinkit.files.orientation import empty_ras, first_line, library, ras_affine, turned_from_ras
+from swinkit.files.orientation import MAX_VOXELS, empty_ras, first_line, library, ras_affine, turned_from_ras
 
 NIFTI = (".nii", ".nii.gz")
-MAX_VOXELS = 1 << 29
-"""512 million; a header that tells of more is not believed."""
 MAX_BYTES = 1 << 32
 AT_ONCE = 1 << 21
 """Voxels that are read at once."""
@@ -90,13 +88,17 @@ def read_labels(path: Path | str) -> tuple[Integer[np.ndarray, "x y z"], Float64
 
 
 def write_labels(labels: Integer[np.ndarray, "x y z"], like: Path | str, path: Path | str) -> None:
-    """Write class indices (uint8) as NIfTI: turned back to the axes of the volume `like`, with its affine."""
+    """Write class indices (uint8) as NIfTI: turned back to the axes of the volume `like`, with its affine. Raises
+    DataError where that cannot be read."""
     nibabel = library("nibabel")
     turned, held = labels.astype(np.uint8, copy=False), io.BytesIO()
     if Path(like).is_dir():
         affine = series_affine(Path(like))
     else:
-        affine = nibabel.load(like).affine
+        try:
+            affine = nibabel.load(like).affine
+        except Exception as error:  # nibabel raises whatever its parts do
+            raise DataError(like, f"cannot be read any more ({first_line(error)})") from error
         turned = turned_from_ras(turned, affine)
     packed = str(path).endswith(".gz")
     with gzip.GzipFile(fileobj=held, mode="wb", compresslevel=LEVEL, mtime=0) if packed else nullcontext(held) as file:

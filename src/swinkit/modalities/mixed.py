@@ -45,7 +45,9 @@ class Mixed:
             if isinstance(modality, Mixed):
                 raise ConfigError(f"inputs.{name}: has several inputs itself: name them side by side")
             if getattr(modality, "views", 1) > 1:
-                raise ConfigError(f"inputs.{name}: {modality.views} views of one input are for samples of one input")
+                raise ConfigError(
+                    f"inputs.{name}: {modality.views} views of one input are for samples of one input: give one"
+                )
         if not 0 <= self.missing < 1:
             raise ConfigError(f"missing: {self.missing}: give a probability of 0 to below 1")
         if set(self.without) - set(self.inputs) or set(self.without) == set(self.inputs):

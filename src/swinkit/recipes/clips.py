@@ -21,7 +21,6 @@ SMALL: dict[str, Any] = {
 """Our small models, from scratch."""
 
 PUBLISHED: dict[str, Any] = {
-    "task": {},
     "model": {"changes": {"drop_path": 0.1}},
     "modality": {"frames": 32, "views": 4, "decoded": 128, "size": [224, 224], "shorter": 224},
     "training": {
@@ -48,7 +47,7 @@ def defaults(layout: Layout, said: Mapping[str, Any], training: Dataset, say: Sa
     length = {"steps": _steps(len(training), batch)} if small else {}
     say(f"model: {name}, {len(training.classes)} classes, {len(training)} training clips")
     return {
-        "task": {KIND: "classify", "classes": list(training.classes), **chosen["task"]},
+        "task": {KIND: "classify", "classes": list(training.classes), **chosen.get("task", {})},
         "data": {KIND: kind_name("data", layout), **asdict(layout)},
         "model": {"name": name, "changes": _changes(chosen, said)},
         "modality": {KIND: "video", **chosen["modality"], "span": _span(training)},

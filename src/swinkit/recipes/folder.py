@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from swinkit.engine import Checkpoints
 from swinkit.files import CheckpointError, ConfigError, replace_file
 from swinkit.recipes.learning import remembered
+from swinkit.recipes.older import as_before, readable
 from swinkit.recipes.plain import differences, from_plain, part, to_plain
 from swinkit.recipes.recipe import Recipe
 from swinkit.recipes.text import read_text
@@ -56,7 +56,7 @@ class RunFolder:
             raise ConfigError(f"{self.path}: there is no such run folder")
         if not self.holds_run:
             raise ConfigError(f"{self.path}: is no run folder: it has no recipe.json")
-        return read_text(self.file("recipe.json"))
+        return readable(read_text(self.file("recipe.json")))
 
     def recipe(self, task: Task | None = None) -> Recipe:
         """The recipe of the run; `task` takes the place of one that swinkit does not know."""
@@ -102,10 +102,9 @@ class RunFolder:
         training = part("training", saved.get("training", {}), where=str(self.file("recipe.json")))
         saved = {
             **{name: value for name, value in saved.items() if name != "format"},
-            "model": _said(saved.get("model", {})),
             "training": training.fingerprint(),
         }
-        if differing := differences(saved, fingerprint(recipe)):
+        if differing := differences(as_before(saved), fingerprint(recipe)):
             raise ConfigError(
                 f"{self.path}: was trained with another recipe ({'; '.join(differing)}): "
                 "resume with the same values, or train anew with another --out"
@@ -163,12 +162,7 @@ def fingerprint(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe decides about the numbers: a run goes on only where all of this is the same."""
     plain = to_plain(recipe)
     del plain["format"]
-    return {**plain, "model": _said(plain["model"]), "training": recipe.training.fingerprint()}
-
-
-def _said(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is for several inputs where there is one: runs from before that do not say it."""
-    return {name: value for name, value in model.items() if value or name not in ("inputs", "joining")}
+    return as_before({**plain, "training": recipe.training.fingerprint()})
 
 
 def free_folder(recipe: Recipe, under: Path = Path("runs")) -> Path:

@@ -17,6 +17,8 @@ from swinkit.recipes.suiting import SMALL_TRAINING, fast_precision
 from swinkit.recipes.text import merged
 from swinkit.types import Layout
 
+ONE_VIEW = {"views": 1}
+"""Of a film beside other inputs, whatever suits films alone."""
 TRAINING: dict[str, Any] = {**SMALL_TRAINING, "batch": 32, "rate": 2e-3}
 
 
@@ -58,7 +60,7 @@ def _part(layout: MixedTable, name: str, said: Mapping[str, Any], say: Say) -> d
     changes = {key: value for key, value in suiting if key not in model.get("changes", {})} | own.get("changes", {})
     return {
         "model": {"name": plain["model"]["name"], "changes": changes},
-        "modality": merged(plain["modality"], view),
+        "modality": merged(merged(plain["modality"], ONE_VIEW if "views" in plain["modality"] else {}), view),
     }
 
 

@@ -14,6 +14,7 @@ from swinkit.datasets import LAYOUTS
 from swinkit.engine import Training
 from swinkit.files import ConfigError, did_you_mean, replace_file
 from swinkit.modalities import MODALITIES
+from swinkit.recipes.older import readable
 from swinkit.recipes.recipe import ModelChoice, Recipe
 from swinkit.recipes.text import read_text
 from swinkit.tasks import TASKS
@@ -150,7 +151,7 @@ def check_names(values: Mapping[str, Any], known: list[str], *, path: str = "", 
 
 def read(path: Path | str) -> Recipe:
     """The recipe in a `.json` or `.yaml` file."""
-    return from_plain(read_text(Path(path)), where=str(path))
+    return from_plain(readable(read_text(Path(path))), where=str(path))
 
 
 def write(recipe: Recipe, path: Path | str) -> None:

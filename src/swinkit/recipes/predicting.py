@@ -81,8 +81,7 @@ def predict_files(
     predictor = run if isinstance(run, Predictor) else open_run(run)
     if (write := OF_LINES.get(predictor.kind)) is not None:
         return Done(*write(predictor, inputs, Path(out), overwrite=overwrite, progress=progress))
-    sources = find_inputs(inputs, predictor.kind)
-    folder = Path(out)
+    sources, folder = find_inputs(inputs, predictor.kind), Path(out)
     names = names_of([source for source, _ in sources])
     form = form_of(predictor.recipe.task, predictor.kind)
     framed = {source for source, _ in sources if _frame_by_frame(source, predictor.kind, tracking)}

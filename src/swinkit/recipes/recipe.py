@@ -116,6 +116,10 @@ class Recipe:
                 f"{where}: {model.name!r} is for grids of {rank} axes, the data has {modality.rank}: "
                 "`swinkit models` shows every model's rank"
             )
+        if (views := getattr(modality, "views", 1)) > 1 and not getattr(self.task, "averages", False):
+            raise ConfigError(
+                f"modality: {views} views of one input: a {type(self.task).__name__} does not average them"
+            )
         if freeze is not None and freeze > stages:
             raise ConfigError(f"training.freeze: {freeze} stages, {model.name!r} has {stages}: give 0 to {stages}")
 

@@ -43,6 +43,7 @@ class Classify:
     """Prediction averages over the grid and its mirror image along the last axis."""
 
     outputs: ClassVar[tuple[int, ...]] = (-1,)
+    averages: ClassVar[bool] = True
     answers: ClassVar[type] = ClassScores
     answering: ClassVar[tuple[str, ...]] = ("flip",)
     of_one_grid: ClassVar[tuple[str, ...]] = ("mixup", "cutmix", "flip")

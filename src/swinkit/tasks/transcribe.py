@@ -41,6 +41,7 @@ class Transcribe:
     """What every word adds to a text's score, against too few words."""
 
     outputs: ClassVar[tuple[int, ...]] = (-1,)
+    averages: ClassVar[bool] = True
     answers: ClassVar[type] = Transcript
     ranks: ClassVar[tuple[int, ...]] = (1, 2)
 

@@ -50,8 +50,9 @@ class Task(Protocol):
     Some things it may say as class variables: `outputs`, the stages whose features its head sees ((-1,) is the
     coarsest alone; all where it says nothing), `answers`, the class of its predictions (`LabelMap` where it says
     nothing), and `answering`, its settings that change predictions alone, so that a trained run may be asked with
-    others; a modality may say them too. One that also learns from samples of several inputs (`Batch.inputs`) says
-    `of_one_grid`: its settings that have to stay as they are by default there.
+    others; a modality may say them too; and `averages`, that its answer is the mean over `Batch.views`. One that also
+    learns from samples of several inputs (`Batch.inputs`) says `of_one_grid`: its settings that have to stay as they
+    are by default there.
     """
 
     def head(self, levels: Levels) -> nn.Module:

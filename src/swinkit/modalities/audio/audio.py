@@ -129,6 +129,8 @@ class Audio:
                 raise ConfigError(f"{name} {value}: wanted more than 0, or null")
         if not self.voices or not 0.5 <= min(self.voices) <= max(self.voices) <= 1.5:
             raise ConfigError(f"voices {self.voices}: wanted factors of 0.5 to 1.5")
+        if self.source != "sound" and (self.range is not None or self.colour):
+            raise ConfigError(f"range {self.range}, colour {self.colour}: are for sounds: leave them out of features")
         if self.voices != (1.0,) and (self.rank == 1 or self.source == "features"):
             raise ConfigError(f"voices {self.voices}: are for rank 2 and sounds or cepstra: leave them out")
 
@@ -164,8 +166,8 @@ class Audio:
             grid = torch.from_numpy(varied(grid[0].numpy(), self.rate, self._ranges(), rng))[None]
         else:
             grid = stretched(grid, factor(rng, self.speed))
-        warp = round(factor(rng, self.warp), 2) if self.source != "features" else 1.0
-        frames = self._warped(grid, warp)
+        drawn = self.source == "sound" or (self.source == "cepstra" and self.warp)
+        frames = self._warped(grid, round(factor(rng, self.warp), 2) if drawn else 1.0)
         if self.colour and self.source == "sound":
             frames = frames + response(self.bands, self.colour, rng)[:, None]
         grid = masked(self._grid(frames), (self.time_masks, self.time_share), (self.band_masks, self.band_width), rng)
@@ -241,7 +243,8 @@ class Audio:
 
     def _shown(self, sample: Sample) -> np.ndarray:
         grid = sample.grid if self.rank == 1 else sample.grid[0]
-        return grid[: self.bands].numpy()
+        nearest = min(range(sample.views), key=lambda view: abs(self.voices[view] - 1)) if sample.views > 1 else 0
+        return grid[nearest * self.bands : (nearest + 1) * self.bands].numpy()
 
     def _ranges(self) -> Ranges:
         return Ranges(speed=self.speed, gain=self.gain, noise=self.noise, noise_db=self.noise_db, shift=self.shift)

@@ -77,8 +77,13 @@ def _rendered(labels: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
         marked = _marked(plane[::-1])
         first[place] = marked.argmax(0)
         kinds[place] = np.take_along_axis(plane[::-1], first[place][None], 0)[0] * marked.any(0)
-    depth = first * spacing[1]
-    slope = np.hypot(*np.gradient(depth.astype(float), spacing[0], spacing[2]))
+    depth = (first * spacing[1]).astype(float)
+    rise = (
+        np.gradient(depth, step, axis=axis)
+        for axis, step in ((0, spacing[0]), (1, spacing[2]))
+        if depth.shape[axis] > 1
+    )
+    slope = np.sqrt(sum((each**2 for each in rise), np.zeros(depth.shape)))
     light = (1 - 0.5 * depth / max(float(depth.max()), 1e-8)) / np.sqrt(1 + np.minimum(slope, 3.0) ** 2)
     table = colours(256).astype(float)
     picture = np.where((kinds > 0)[..., None], table[kinds] * light[..., None], _GROUND).astype(np.uint8)
