@@ -70,7 +70,7 @@ def test_long_files_are_heard_in_pieces_by_predict(predictor, tmp_path):
     told: list[tuple[int, int]] = []
     done = predict_files(predictor, [str(tmp_path / "long.flac")], tmp_path / "out", within=lambda *n: told.append(n))
     (entry,) = done.predictions
-    assert len(told) > 3 and told == sorted(told) and {total for _, total in told} == {round(len(samples) / RATE)}
+    assert told and all(0 < seconds < total == round(len(samples) / RATE) for seconds, total in told)
     assert entry["text"].replace(" ", "") == text.replace(" ", "") and "overlay" not in entry
     assert json.loads((tmp_path / "out" / "predictions.jsonl").read_text())["text"] == entry["text"]
 
