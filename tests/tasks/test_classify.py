@@ -67,6 +67,46 @@ def test_mixed_labels_follow_what_is_seen(how):
     assert model.seen.equal(grid)
 
 
+class Dropping(nn.Module):
+    """Answers otherwise every time it is asked."""
+
+    def __init__(self, *answers: torch.Tensor) -> None:
+        super().__init__()
+        self.answers = nn.ParameterList(answers)
+        self.asked = 0
+
+    def forward(self, grid: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
+        self.asked += 1
+        return self.answers[(self.asked - 1) % len(self.answers)]
+
+
+def test_consistency_is_the_loss_of_r_drop():
+    """Half of what Liang et al. 2021, equation 4 says: there both cross-entropies are added."""
+    torch.manual_seed(0)
+    target = [0, 2, -1, 1]
+    known, model = torch.tensor(target) >= 0, Dropping(torch.randn(4, 3), torch.randn(4, 3)).train()
+    task = Classify(classes=("a", "b", "c"), smoothing=0.1, consistency=3.0)
+    losses = task.losses(model, batch(target))
+    (total, count), (p, q) = losses["consistent_cross_entropy"], (answer.log_softmax(1) for answer in model.answers)
+    both = sum(
+        F.cross_entropy(each, torch.tensor(target), ignore_index=-1, label_smoothing=0.1, reduction="sum")
+        for each in model.answers
+    )
+    apart = sum(F.kl_div(x[known], y[known], log_target=True, reduction="sum") for x, y in ((p, q), (q, p)))
+    torch.testing.assert_close(total, (both + 3.0 * apart / 2) / 2)
+    assert count == 3 and model.asked == 2 and list(losses) == ["consistent_cross_entropy"]
+    total.backward()
+    assert all(answer.grad.abs().sum() > 0 for answer in model.answers)
+
+
+def test_consistency_is_for_training_and_zero_where_nothing_is_dropped():
+    task, plain = Classify(classes=("a", "b", "c"), consistency=3.0), Classify(classes=("a", "b", "c"))
+    model, data = Told(torch.randn(3, 3)), batch([0, -1, 2])
+    wanted, _ = plain.losses(model, data)["cross_entropy"]
+    torch.testing.assert_close(task.losses(model.train(), data)["consistent_cross_entropy"][0], wanted)
+    torch.testing.assert_close(task.losses(model.eval(), data)["cross_entropy"][0], wanted)
+
+
 def test_mixing_never_happens_at_probability_zero():
     task = Classify(classes=("a", "b"), mixup=0.8, mixed=0.0)
     data, model = batch([0, 1]), Told(torch.randn(2, 2)).train()

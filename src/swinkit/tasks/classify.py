@@ -37,6 +37,10 @@ class Classify:
     """Training: alpha of the Beta of the box that one sample lends another; 0: none."""
     mixed: float = 1.0
     """Training: probability that a batch is mixed at all."""
+    consistency: float = 0.0
+    """Training: every sample is seen twice, with other neurons and blocks dropped, and both answers shall be alike;
+    this is the weight of their symmetric divergence (R-Drop, Liang et al. 2021, there 1 to 5). A step takes twice as
+    long. 0: seen once."""
     class_weights: tuple[float, ...] | None = None
     """Factor of every class in the loss."""
     flip: bool = False
@@ -53,9 +57,9 @@ class Classify:
             raise ConfigError(f"classes: {self.classes} is not a list of two or more different names")
         if self.pool not in get_args(Pool):
             raise ConfigError(f"pool: {self.pool!r}: there are {', '.join(get_args(Pool))}")
-        for name, most in (("smoothing", 1.0), ("mixup", None), ("cutmix", None), ("mixed", None)):
+        for name in ("smoothing", "mixup", "cutmix", "mixed", "consistency"):
             value: float = getattr(self, name)
-            if value < 0 or (most is not None and value >= most) or (name == "mixed" and value > 1):
+            if value < 0 or (name == "smoothing" and value >= 1) or (name == "mixed" and value > 1):
                 raise ConfigError(f"{name}: {value} is out of range; 0 turns it off")
         weights = self.class_weights
         if weights is not None and (len(weights) != len(self.classes) or min(weights) < 0):
@@ -67,17 +71,23 @@ class Classify:
         return make(levels.channels[-1], len(self.classes))
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
-        """Cross-entropy with the labels, smoothed and mixed as configured; the weight is that of the labelled
-        samples."""
+        """Cross-entropy with the labels, smoothed and mixed as configured, and in training with `consistency` both
+        answers' mean and what divides them; the weight is that of the labelled samples."""
         if batch.target is None:
             raise ValueError("the batch has no target: only labelled samples have a loss")
         (grid, valid), wanted = batch.inputs, self._wanted(batch)
         if model.training and (self.mixup or self.cutmix) and len(grid) > 1:
             grid, wanted = self._mixed(grid, wanted)
             valid = None if valid is None else valid | valid.roll(1, 0)
-        logits = model(grid, valid).float()
-        wanted = wanted.repeat(len(logits) // len(wanted), 1)  # a model of several inputs also answers to each alone
-        return {"cross_entropy": (-(wanted * logits.log_softmax(1)).sum(), wanted.sum().detach())}
+        logs = model(grid, valid).float().log_softmax(1)
+        total, weight = _cross_entropy(logs, wanted)
+        if not (model.training and self.consistency):
+            return {"cross_entropy": (total, weight)}
+        again = model(grid, valid).float().log_softmax(1)
+        shares = wanted.sum(1).repeat(len(logs) // len(wanted))
+        apart = (((logs.exp() - again.exp()) * (logs - again)).sum(1) * shares).sum()
+        total = (total + _cross_entropy(again, wanted)[0]) / 2
+        return {"consistent_cross_entropy": (total + self.consistency / 4 * apart, weight)}
 
     def predict(self, model: nn.Module, batch: Batch) -> list[ClassScores]:
         """The probabilities of every sample; the caller has put the model in evaluation mode."""
@@ -136,3 +146,9 @@ class Classify:
             grid = mixup(grid, shares)
         shares = shares.to(wanted)[:, None]
         return grid, wanted * shares + wanted.roll(1, 0) * (1 - shares)
+
+
+def _cross_entropy(logs: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """The sum over the samples and its weight; a model of several inputs also answers to each alone."""
+    wanted = wanted.repeat(len(logs) // len(wanted), 1)
+    return -(wanted * logs).sum(), wanted.sum().detach()
