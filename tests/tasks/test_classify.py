@@ -81,7 +81,7 @@ class Dropping(nn.Module):
 
 
 def test_consistency_is_the_loss_of_r_drop():
-    """Half of what Liang et al. 2021, equation 4 says: there both cross-entropies are added."""
+    """Half of what Liang et al. 2021 say in section 2: there both cross-entropies are added."""
     torch.manual_seed(0)
     target = [0, 2, -1, 1]
     known, model = torch.tensor(target) >= 0, Dropping(torch.randn(4, 3), torch.randn(4, 3)).train()

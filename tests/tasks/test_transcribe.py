@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from task_examples import smallest
+from torch import nn
 
 from swinkit.backbone import Convolutions, SwinConfig
 from swinkit.files import ConfigError, DataError
 from swinkit.files.arpa import write_arpa
+from swinkit.heads.ctc import FrameScores
 from swinkit.modalities import Audio
 from swinkit.models import Model
 from swinkit.ops.ngram import counted
@@ -119,3 +121,60 @@ def test_a_transcript_longer_than_its_frames_is_named():
 def test_settings_are_checked(wrong, said):
     with pytest.raises(ConfigError, match=said):
         Transcribe(**({"classes": UNITS} | wrong))
+
+
+class Frames(nn.Module):
+    """Answers with a table of its own for every pass, and remembers what it was shown."""
+
+    def __init__(self, *tables: torch.Tensor, lengths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.tables = nn.ParameterList(tables)
+        self.lengths = torch.tensor(lengths)
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, grid: torch.Tensor, valid: torch.Tensor | None = None) -> FrameScores:
+        self.seen.append(grid)
+        return FrameScores(self.tables[(len(self.seen) - 1) % len(self.tables)], self.lengths, 1)
+
+
+def test_consistency_is_the_loss_of_cr_ctc():
+    """Yao et al. 2025, section 3, frame by frame; padded frames and unlabelled sounds do not count."""
+    torch.manual_seed(0)
+    task = Transcribe(classes=UNITS, consistency=0.7, hidden=0.3, stretch=0.05)
+    model = Frames(torch.randn(3, 40, 4), torch.randn(3, 40, 4), lengths=(40, 25, 40)).train()
+    data = Batch(grid=torch.ones(3, 1, 6, 40), target=torch.tensor([[0, 1, 2], [1, -1, -1], [-1, -1, -1]]))
+    losses = task.losses(model, data)
+    (total, count), (p, q) = losses["consistent_ctc"], (table.log_softmax(-1) for table in model.tables)
+    assert list(losses) == ["consistent_ctc"] and count == 4
+    wanted = torch.zeros(())
+    for row, length, text in ((0, 40, [1, 2, 3]), (1, 25, [2])):
+        for own, other in ((p[row, :length], q[row, :length]), (q[row, :length], p[row, :length])):
+            likely = nn.functional.ctc_loss(own, torch.tensor(text), (length,), (len(text),), reduction="sum")
+            apart = sum((b.exp() * (b - a)).sum() for a, b in zip(own, other.detach(), strict=True))
+            wanted = wanted + (likely + 0.7 * apart) / 2
+    torch.testing.assert_close(total, wanted)
+    given = torch.autograd.grad(total, list(model.tables))
+    for one, other in zip(given, torch.autograd.grad(wanted, list(model.tables)), strict=True):
+        torch.testing.assert_close(one, other)
+    hidden = [(grid == 0).all((1, 2)) for grid in model.seen]
+    assert all((grid[:, 0].amin(1) == grid[:, 0].amax(1)).all() for grid in model.seen), "all bands of a time or none"
+    assert not hidden[0].equal(hidden[1])
+    assert all(row.unflatten(0, (-1, 5)).float().mean(1).unique().tolist() in ([0, 1], [1]) for row in hidden[0])
+    assert (data.grid == 1).all(), "the batch stays as it is"
+
+
+def test_consistency_is_for_training_and_its_share_is_hidden():
+    task, plain = Transcribe(classes=UNITS, consistency=1.0, hidden=0.4), Transcribe(classes=UNITS)
+    model = Frames(torch.randn(2, 400, 4), lengths=(400, 400))
+    data = Batch(grid=torch.ones(2, 6, 400), target=torch.tensor([[0, 1], [2, 1]]))
+    assert task.losses(model.eval(), data)["ctc"][0] == plain.losses(model, data)["ctc"][0]
+    assert (model.seen[0] == 1).all()
+    torch.manual_seed(0)
+    shares = [float((grid == 0).float().mean()) for _ in range(40) if (grid := task._hiding(data)) is not None]
+    assert np.mean(shares) == pytest.approx(0.4, abs=0.03)
+
+
+@pytest.mark.parametrize("wrong", [{"consistency": -1.0}, {"hidden": 0.0}, {"hidden": 1.0}, {"stretch": 0.0}])
+def test_wrong_settings_of_consistency_are_said(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        Transcribe(classes=UNITS, **wrong)

@@ -18,6 +18,7 @@ from swinkit.files.arpa import read_arpa
 from swinkit.heads.ctc import FrameLinear, FrameScores
 from swinkit.metrics import WordError
 from swinkit.ops.ctc import BLANK, Heard, aligned, beam_search, frames_needed, greedy
+from swinkit.ops.masking import hide
 from swinkit.ops.ngram import Ngram
 from swinkit.ops.views import unrolled
 from swinkit.types import Batch, Levels, Transcript, Word
@@ -31,6 +32,14 @@ class Transcribe:
     """The characters that texts are spelled with, in the order of the model's answers; a space parts words."""
     hop: float = 0.01
     """Seconds from one cell of the grid's time to the next, for the times of words."""
+    consistency: float = 0.0
+    """Training: every sound is seen twice, each time with other stretches `hidden`, and both answers shall be alike in
+    every frame; this is the weight of their divergence (CR-CTC, Yao et al. 2025, there 0.2). A step takes twice as
+    long. 0: seen once."""
+    hidden: float = 0.25
+    """With `consistency`: this share of the time is hidden by the mean, which is 0 ..."""
+    stretch: float = 0.2
+    """... in stretches of so many seconds."""
     beam: int = 0
     """Beginnings of the text that the search keeps; 0: the best path, without a search."""
     ngram: str | None = None
@@ -51,6 +60,11 @@ class Transcribe:
             raise ConfigError(f"classes: {self.classes} is not a list of different characters")
         if self.hop <= 0 or self.beam < 0:
             raise ConfigError(f"hop {self.hop}, beam {self.beam}: wanted seconds above 0 and a width from 0")
+        if self.consistency < 0 or not 0 < self.hidden < 1 or self.stretch <= 0:
+            raise ConfigError(
+                f"consistency {self.consistency}, hidden {self.hidden}, stretch {self.stretch}: wanted a weight "
+                "from 0, a share between 0 and 1, and seconds above 0"
+            )
         if self.ngram is not None and not self.beam:
             raise ConfigError("ngram: only a search looks at it: set task.beam, say to 32")
 
@@ -61,24 +75,39 @@ class Transcribe:
         return FrameLinear(levels, len(self.classes))
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
-        """The negative logarithm of the transcripts' probabilities; the weight is their number of characters.
+        """The negative logarithm of the transcripts' probabilities, in training with `consistency` the mean of two and
+        what divides them; the weight is their number of characters.
 
         Raises:
             DataError: a transcript has more characters than the frames of its sound can carry; names the sample.
         """
         if batch.target is None:
             raise ValueError("the batch has no target: only transcribed samples have a loss")
-        found: FrameScores = model(batch.grid, batch.valid)
+        if not (model.training and self.consistency):
+            return {"ctc": self._ctc(model, batch.grid, batch)[:2]}
+        (one, count, first), (other, _, second) = (self._ctc(model, self._hiding(batch), batch) for _ in range(2))
+        return {"consistent_ctc": ((one + other + self.consistency * _apart(first, second)) / 2, count)}
+
+    def _ctc(self, model: nn.Module, grid: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """The loss, the number of characters, and the log-probabilities [frames symbols] of all known frames."""
+        found: FrameScores = model(grid, batch.valid)
         known = batch.target[:, 0] >= 0
         counts = (batch.target >= 0).sum(1)
         self._check(batch, counts, found)
+        scores, lengths = found.logits.float().log_softmax(-1)[known], found.lengths[known]
         if not known.any():
-            return {"ctc": (found.logits.sum() * 0, counts.sum())}
-        scores = found.logits.float().log_softmax(-1)[known].transpose(0, 1)
+            return found.logits.sum() * 0, counts.sum(), scores.flatten(0, 1)
         target = batch.target[known].clamp_min(0) + 1
-        lengths = found.lengths[known]
-        loss = F.ctc_loss(scores, target, lengths, counts[known], blank=BLANK, reduction="sum")
-        return {"ctc": (loss, counts.sum())}
+        loss = F.ctc_loss(scores.transpose(0, 1), target, lengths, counts[known], blank=BLANK, reduction="sum")
+        there = torch.arange(scores.shape[1], device=lengths.device) < lengths[:, None]
+        return loss, counts.sum(), scores[there]
+
+    def _hiding(self, batch: Batch) -> Tensor:
+        """The grid with stretches of time that are 0."""
+        grid = batch.grid
+        every = torch.ones(len(grid), grid.shape[-1], dtype=torch.bool, device=grid.device)
+        gone = hide(every, self.hidden, (max(1, round(self.stretch / self.hop)),))
+        return grid.masked_fill(gone.view(len(grid), *[1] * (grid.ndim - 2), -1), 0.0)
 
     def predict(self, model: nn.Module, batch: Batch) -> list[Transcript]:
         """The text of every sample; the caller has put the model in evaluation mode."""
@@ -157,6 +186,13 @@ class Transcribe:
                 words.append(Word(text=text, start=part[0].first * seconds, end=(part[-1].last + 1) * seconds))
                 part = []
         return words
+
+
+def _apart(first: Tensor, second: Tensor) -> Tensor:
+    """The sum over frames [frames symbols] of both divergences of log-probabilities, each towards the other as it is
+    (Yao et al. 2025, section 3)."""
+    pairs = ((first, second.detach()), (second, first.detach()))
+    return sum(F.kl_div(own, other, log_target=True, reduction="sum") for own, other in pairs)  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=4)
