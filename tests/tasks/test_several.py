@@ -55,6 +55,22 @@ def test_the_backbone_is_computed_once():
     assert len(seen) == 2
 
 
+def test_a_task_that_looks_twice_gets_another_pass_for_its_second_look():
+    """Or its two answers would be one, and `consistency` would learn nothing."""
+    task, batch, model = smallest("several", 2)
+    twice = dataclasses.replace(task, tasks={**task.tasks, "kind": Classify(classes=("a", "b"), consistency=5.0)})
+    seen: list[torch.Tensor] = []
+    model.backbone.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    drops = torch.nn.Dropout(0.5)
+    model.stem.register_forward_hook(lambda _, __, out: (drops(out[0]), out[1]))
+    found = twice.losses(model.train(), batch)
+    assert len(seen) == 2 and not seen[0][1:].equal(seen[1])
+    assert set(found) == {"map/cross_entropy", "kind/consistent_cross_entropy"}
+    seen.clear()
+    twice.losses(model.eval(), batch)
+    assert len(seen) == 1
+
+
 def test_a_task_that_wants_another_view_gets_its_own_pass():
     task, batch, model = smallest("several", 2)
     flipped = dataclasses.replace(task, tasks={**task.tasks, "kind": Classify(classes=("a", "b"), flip=True)})
@@ -87,7 +103,7 @@ def test_learned_weights_balance_the_losses():
     model = smallest("several", 1)[2]
     model.head = task.head(model.levels)
     model.eval()
-    values = {name: float(total / weight) for name, (total, weight) in task.losses(model, batch).items()}
+    values = {name: float((total / weight).detach()) for name, (total, weight) in task.losses(model, batch).items()}
     for name, parameter in model.head.log_variances.items():
         parameter.data.fill_(torch.tensor(values[f"{name}/cross_entropy"]).log().item())
     total = sum(t / w for t, w in task.losses(model, batch).values())

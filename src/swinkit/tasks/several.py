@@ -136,16 +136,19 @@ class JointMetrics:
 
 
 class _Told(nn.Module):
-    """What a task takes for the model: it answers for the grid that was looked at, and looks at others itself."""
+    """What a task takes for the model: it answers for the grid that was looked at, and looks at others itself; in
+    training at the same one too when it is asked again, since other neurons are dropped then."""
 
     def __init__(self, model: nn.Module, name: str, grid: Tensor, output: Any) -> None:
         super().__init__()
         self._ask: Callable[..., Any] = lambda *seen: model(*seen)[name]
-        self._grid, self._output = grid, output
+        self._grid, self._output, self._answered = grid, output, False
         self.training = model.training
 
     def forward(self, grid: Tensor, valid: Tensor | None = None) -> Any:
-        return self._output if grid is self._grid else self._ask(grid, valid)
+        known = grid is self._grid and not (self.training and self._answered)
+        self._answered = self._answered or known
+        return self._output if known else self._ask(grid, valid)
 
 
 def _part(batch: Batch, rows: list[int], target: Any) -> Batch:
