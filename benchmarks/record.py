@@ -110,7 +110,9 @@ def contest_options(
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="change the recipe, of both sides")
     parser.add_argument("--control-set", action="append", default=[], metavar="A.B=C", help="change the control's")
-    parser.add_argument("--no-control", action="store_true", help="train swinkit's side alone, to choose by")
+    parser.add_argument(
+        "--no-control", action="store_true", help="train swinkit's side alone; published beside the control that is"
+    )
     parser.add_argument("--width", type=int, default=width, help="of the control's first level")
     parser.add_argument("--out", default=out, help="folder for both sides; older runs are replaced")
     parser.add_argument("--publish", action="store_true", help="evaluate the test split, once, and write the result")
@@ -126,6 +128,12 @@ def contest_command(script: str, options: argparse.Namespace, steps: int) -> str
     for word in options.set:
         words += ["--set", word]
     return shlex.join([*words, *(["--publish"] if options.publish else [])])
+
+
+def last_control(bench: str) -> dict[str, Any]:
+    """The control of the entry that is published, with the day it was measured on."""
+    old = json.loads((RESULTS / f"{bench}.json").read_text(encoding="utf-8"))[-1]
+    return {"date": old["date"], **old["control_details"]}
 
 
 def publish(found: Mapping[str, Any]) -> Path:

@@ -22,7 +22,7 @@ from classification import wilson
 from contest import Trained, fresh, pace, say, train_control, train_swin, with_steps
 from controls.frames import FrameNet
 from controls.spectra import accuracy
-from record import contest_command, contest_options, plain_entry, publish, rounded
+from record import contest_command, contest_options, last_control, plain_entry, publish, rounded
 from speech_search import with_words
 from speech_strings import SPEAKERS, write
 
@@ -75,13 +75,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 """What each bench sets, for both sides."""
 CONTROL = {"training": {"optimiser": "adamw", "rate": 2e-3, "weight_decay": 1e-2}}
 """How the control is trained instead."""
-METRIC = {
-    "fsdd": "accuracy",
-    "fsdd_speakers": "accuracy",
-    "an4_mfcc": "wer",
-    "voice_prompts": "wer",
-    "fsdd_strings": "wer",
-}
+METRIC = dict.fromkeys(("fsdd", "fsdd_speakers"), "accuracy")
+METRIC |= dict.fromkeys(("an4_mfcc", "voice_prompts", "fsdd_strings"), "wer")
 MINUTES = {"fsdd": 15.0, "fsdd_speakers": 18.0, "an4_mfcc": 18.0, "voice_prompts": 18.0, "fsdd_strings": 36.0}
 DRAWS = 2000
 """Resamplings of the split for an interval."""
@@ -106,7 +101,9 @@ def single(options: argparse.Namespace) -> tuple[dict[str, Any], Recipe, int]:
     sides = {"swin": _side(options, own, splits)}
     if METRIC[options.bench] == "accuracy":
         sides["control"] = {"name": "log spectrum in 8 time bins, RBF SVM", **accuracy(recipe, splits)}
-    elif not options.no_control:
+    elif options.no_control:
+        sides |= {"control": last_control(options.bench)} if options.publish else {}
+    else:
         other = _recipe(options, Path(options.data), merged(CONTROL, parse_settings(options.control_set)))
         make = lambda: FrameNet(other, width=options.width)  # noqa: E731
         control_steps = options.control_steps or pace(other, make).steps(own.seconds)
@@ -185,7 +182,8 @@ def _searching(options: argparse.Namespace, trained: Trained) -> Trained:
 
 def _command(options: argparse.Namespace, steps: int) -> str:
     command = contest_command("speech", options, steps)
-    return command.replace(" --seed ", f" --ngram {options.ngram} --seed ", 1) if options.ngram else command
+    command = command.replace(" --seed ", f" --ngram {options.ngram} --seed ", 1) if options.ngram else command
+    return command.replace(" --publish", " --no-control --publish") if options.no_control else command
 
 
 def _side(options: argparse.Namespace, trained: Trained, splits: list[str]) -> dict[str, Any]:
