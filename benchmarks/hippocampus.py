@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from contest import Trained, fresh, pace, say, train_control, train_swin, with_steps
 from controls.volumes import UNet3d
-from record import contest_command, contest_options, plain_entry, publish, rounded
+from record import contest_command, contest_options, last_control, plain_entry, publish, rounded
 
 from swinkit.engine import evaluate, pick_device
 from swinkit.metrics import DiceScore
@@ -39,13 +39,15 @@ def run(options: argparse.Namespace) -> None:
     command = contest_command("hippocampus", options, steps)
     own = train_swin(with_steps(recipe, steps), Path(options.out) / "swin", command)
     sides = {"swin": _side(recipe.model.name, own, options.publish)}
-    if not options.no_control:
+    if options.no_control:
+        sides |= {"control": last_control("hippocampus")} if options.publish else {}
+    else:
         other = _recipe(options, merged(CONTROL, parse_settings(options.control_set)))
         make = lambda: UNet3d(len(CHANGES["data"]["classes"]), width=options.width)  # noqa: E731
         control_steps = options.control_steps or pace(other, make).steps(own.seconds)
         trained = train_control(with_steps(other, control_steps), make, Path(options.out) / "control")
         sides["control"] = _side(f"plain 3-D U-Net, width {options.width}", trained, options.publish)
-    if options.publish and "control" in sides:
+    if options.publish:
         found = plain_entry("hippocampus", "dice", sides, own.recipe, command)
         say(f"written: {publish(found)}")
 

@@ -127,6 +127,7 @@ def contest_command(script: str, options: argparse.Namespace, steps: int) -> str
     words += ["--model", options.model, "--seed", str(options.seed), "--steps", str(steps)]
     for word in options.set:
         words += ["--set", word]
+    words += ["--no-control"] if options.no_control else []
     return shlex.join([*words, *(["--publish"] if options.publish else [])])
 
 

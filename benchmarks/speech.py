@@ -182,8 +182,7 @@ def _searching(options: argparse.Namespace, trained: Trained) -> Trained:
 
 def _command(options: argparse.Namespace, steps: int) -> str:
     command = contest_command("speech", options, steps)
-    command = command.replace(" --seed ", f" --ngram {options.ngram} --seed ", 1) if options.ngram else command
-    return command.replace(" --publish", " --no-control --publish") if options.no_control else command
+    return command.replace(" --seed ", f" --ngram {options.ngram} --seed ", 1) if options.ngram else command
 
 
 def _side(options: argparse.Namespace, trained: Trained, splits: list[str]) -> dict[str, Any]:
