@@ -52,6 +52,29 @@ def test_parts_are_read_into_their_places(tmp_path: Path, end: str, monkeypatch:
         assert found.values.flags.c_contiguous and np.array_equal(found.affine, whole.affine)
 
 
+def test_a_changed_byte_of_a_packed_file_is_noticed(tmp_path: Path) -> None:
+    """Stored as it is, so that only the sum at the end of the file can tell; in the middle and in the last voxel."""
+    raw = nibabel.Nifti1Image(np.full((30, 31, 32), 7, np.int16), np.eye(4)).to_bytes()
+    good = gzip.compress(raw, compresslevel=0)
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(good)
+    assert (read_volume(path).values == 7).all()
+    for place in (len(good) // 2, len(good) - 9):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :])
+        with pytest.raises(DataError, match=r"a\.nii\.gz: is damaged or no NIfTI file \(CRC"):
+            read_volume(path)
+
+
+def test_bytes_after_the_voxels_are_read_over_up_to_a_limit(tmp_path: Path) -> None:
+    raw = nibabel.Nifti1Image(np.full((3, 4, 5), 7, np.int16), np.eye(4)).to_bytes()
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(gzip.compress(raw + bytes(volumes.TAIL)))
+    assert (read_volume(path).values == 7).all()
+    path.write_bytes(gzip.compress(raw + bytes(volumes.TAIL + 1)))
+    with pytest.raises(DataError, match="dim: goes on for more than 1048576 bytes after its voxels"):
+        read_volume(path)
+
+
 def test_labels_need_no_more_than_the_header_of_their_volume(tmp_path: Path) -> None:
     labels = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
     like = save(tmp_path / "scan.nii", np.zeros((3, 4, 5), np.float32), np.diag([-2.0, 3.0, 4.0, 1.0]))

@@ -10,6 +10,7 @@ import zlib
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64, Integer
@@ -25,6 +26,8 @@ AT_ONCE = 1 << 21
 """Voxels that are read at once."""
 LEVEL = 6
 """Of packing: 9 makes label maps a tenth smaller and takes 20 to 30 times as long."""
+TAIL = 1 << 20
+"""Bytes after the voxels that are read over."""
 MAX_UNPACKED = 1 << 30
 """Bytes that a packed file may hold whatever it grows by; of more than that, real scans shrink to a 500th at most."""
 
@@ -112,18 +115,21 @@ def _nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     shape, itemsize, offset = _header(path)
     _believable(path, shape, itemsize, offset)
     try:
-        image = nibabel.load(path, keep_file_open=True)  # or a packed file is unpacked from its beginning every time
-        affine = np.asarray(image.affine, dtype=np.float64)
-        if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-            raise DataError(path, "its place in space is broken (NaN, or a cell without size)", field="affine")
-        shape = tuple(image.shape)
-        if len(shape) != 3 and (len(shape) != 4 or shape[3] != 1):
-            raise DataError(path, f"has {len(shape)} axes {shape}: a volume of three is wanted")
-        values, own = empty_ras(shape[:3], affine)
-        step = max(1, AT_ONCE // (shape[0] * shape[1]))
-        for first in range(0, shape[2], step):
-            part = slice(first, min(first + step, shape[2]))
-            own[:, :, part] = image.dataobj[:, :, part] if len(shape) == 3 else image.dataobj[:, :, part, 0]
+        with _opened(path) as file:  # one reader from end to end, or a packed file is unpacked from its beginning anew
+            image = nibabel.Nifti1Image.from_stream(file)
+            affine = np.asarray(image.affine, dtype=np.float64)
+            if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+                raise DataError(path, "its place in space is broken (NaN, or a cell without size)", field="affine")
+            shape = tuple(image.shape)
+            if len(shape) != 3 and (len(shape) != 4 or shape[3] != 1):
+                raise DataError(path, f"has {len(shape)} axes {shape}: a volume of three is wanted")
+            values, own = empty_ras(shape[:3], affine)
+            step = max(1, AT_ONCE // (shape[0] * shape[1]))
+            for first in range(0, shape[2], step):
+                part = slice(first, min(first + step, shape[2]))
+                own[:, :, part] = image.dataobj[:, :, part] if len(shape) == 3 else image.dataobj[:, :, part, 0]
+            if isinstance(file, gzip.GzipFile):
+                _to_end(path, file)
     except DataError:
         raise
     except Exception as error:  # nibabel raises whatever its parts do
@@ -131,10 +137,25 @@ def _nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return values, ras_affine(shape[:3], affine)
 
 
+def _to_end(path: Path, file: Any) -> None:
+    """Read what comes after the voxels, which is little if anything: at its end a packed file has the sum of its bytes,
+    which is compared then."""
+    left = TAIL
+    while left >= 0 and (part := file.read(min(TAIL, 1 << 16))):
+        left -= len(part)
+    if left < 0:
+        raise DataError(path, f"goes on for more than {TAIL} bytes after its voxels", field="dim")
+
+
+def _opened(path: Path) -> Any:
+    """The bytes of a file, unpacked."""
+    return gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb")
+
+
 def _header(path: Path) -> tuple[tuple[int, ...], int, int]:
     """Axes, bytes a voxel and where the voxels begin, read by hand, so that nothing is allocated for a lie."""
     try:
-        with gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb") as file:
+        with _opened(path) as file:
             head = file.read(352)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(path, f"cannot be read ({first_line(error)})") from error
