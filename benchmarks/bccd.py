@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> None:
     names = {"swin": recipe.model.name, "control": f"plain convolutional backbone, width {options.width}"}
     folders = {side: Path(options.out) / f"{side}-predictions" for side in names}
     sides = {side: _side(names[side], each, options.publish, folders[side]) for side, each in trained.items()}
-    if options.publish and "control" in sides:
+    if options.publish:
         found = plain_entry(options.bench, "map50", sides, trained["swin"].recipe, command)
         found["from_file"] = sides["swin"]["from_file"].get("map50")
         say(f"written: {publish(found)}")

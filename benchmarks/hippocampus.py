@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from contest import Trained, fresh, pace, say, train_control, train_swin, with_steps
 from controls.volumes import UNet3d
-from record import contest_command, contest_options, last_control, plain_entry, publish, rounded
+from record import contest_command, contest_options, plain_entry, publish, rounded
 
 from swinkit.engine import evaluate, pick_device
 from swinkit.metrics import DiceScore
@@ -39,9 +39,7 @@ def run(options: argparse.Namespace) -> None:
     command = contest_command("hippocampus", options, steps)
     own = train_swin(with_steps(recipe, steps), Path(options.out) / "swin", command)
     sides = {"swin": _side(recipe.model.name, own, options.publish)}
-    if options.no_control:
-        sides |= {"control": last_control("hippocampus")} if options.publish else {}
-    else:
+    if not options.no_control:
         other = _recipe(options, merged(CONTROL, parse_settings(options.control_set)))
         make = lambda: UNet3d(len(CHANGES["data"]["classes"]), width=options.width)  # noqa: E731
         control_steps = options.control_steps or pace(other, make).steps(own.seconds)

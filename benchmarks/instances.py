@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
     trained = two_sides(recipe, control, options, steps=steps, command=command)
     names = {"swin": recipe.model.name, "control": f"plain convolutional backbone, width {options.width}"}
     sides = {side: _side(names[side], each, publish=options.publish) for side, each in trained.items()}
-    if options.publish and "control" in sides:
+    if options.publish:
         found = plain_entry(BENCH, "mask_map50", sides, trained["swin"].recipe, command)
         say(f"written: {publish(found)}")
 

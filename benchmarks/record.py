@@ -14,6 +14,7 @@ import torch
 from assessment import Assessment
 from contest import Trained
 
+from swinkit.files import ConfigError
 from swinkit.recipes import Recipe
 from swinkit.recipes.environment import environment
 from swinkit.recipes.plain import to_plain
@@ -71,8 +72,9 @@ def entry(bench: str, own: Mapping[str, Any], control: Mapping[str, Any], comman
 
 
 def plain_entry(bench: str, metric: str, sides: Mapping[str, Any], recipe: Recipe, command: str) -> dict[str, Any]:
-    """The published figure of a contest whose sides say `name`, `value`, `interval` and `seconds`."""
-    found, own, other = environment(), sides["swin"], sides["control"]
+    """The published figure of a contest whose sides say `name`, `value`, `interval` and `seconds`; where no control was
+    trained, beside the one that is published."""
+    found, own, other = environment(), sides["swin"], sides.get("control") or last_control(bench)
     plain = to_plain(recipe)
     return {
         "bench": bench, "metric": metric, "value": own["value"], "split": "test", "seed": recipe.training.seed,
@@ -132,8 +134,11 @@ def contest_command(script: str, options: argparse.Namespace, steps: int) -> str
 
 
 def last_control(bench: str) -> dict[str, Any]:
-    """The control of the entry that is published, with the day it was measured on."""
-    old = json.loads((RESULTS / f"{bench}.json").read_text(encoding="utf-8"))[-1]
+    """The control of the entry that is published, with the day it was measured on. Raises ConfigError without one."""
+    path = RESULTS / f"{bench}.json"
+    if not path.is_file():
+        raise ConfigError(f"{path}: there is no control that was published: leave out --no-control")
+    old = json.loads(path.read_text(encoding="utf-8"))[-1]
     return {"date": old["date"], **old["control_details"]}
 
 

@@ -22,7 +22,7 @@ from classification import wilson
 from contest import Trained, fresh, pace, say, train_control, train_swin, with_steps
 from controls.frames import FrameNet
 from controls.spectra import accuracy
-from record import contest_command, contest_options, last_control, plain_entry, publish, rounded
+from record import contest_command, contest_options, plain_entry, publish, rounded
 from speech_search import with_words
 from speech_strings import SPEAKERS, write
 
@@ -101,9 +101,7 @@ def single(options: argparse.Namespace) -> tuple[dict[str, Any], Recipe, int]:
     sides = {"swin": _side(options, own, splits)}
     if METRIC[options.bench] == "accuracy":
         sides["control"] = {"name": "log spectrum in 8 time bins, RBF SVM", **accuracy(recipe, splits)}
-    elif options.no_control:
-        sides |= {"control": last_control(options.bench)} if options.publish else {}
-    else:
+    elif not options.no_control:
         other = _recipe(options, Path(options.data), merged(CONTROL, parse_settings(options.control_set)))
         make = lambda: FrameNet(other, width=options.width)  # noqa: E731
         control_steps = options.control_steps or pace(other, make).steps(own.seconds)
