@@ -75,8 +75,13 @@ CHANGES: dict[str, dict[str, Any]] = {
 """What each bench sets, for both sides."""
 CONTROL = {"training": {"optimiser": "adamw", "rate": 2e-3, "weight_decay": 1e-2}}
 """How the control is trained instead."""
-METRIC = dict.fromkeys(("fsdd", "fsdd_speakers"), "accuracy")
-METRIC |= dict.fromkeys(("an4_mfcc", "voice_prompts", "fsdd_strings"), "wer")
+METRIC = {
+    "fsdd": "accuracy",
+    "fsdd_speakers": "accuracy",
+    "an4_mfcc": "wer",
+    "voice_prompts": "wer",
+    "fsdd_strings": "wer",
+}
 MINUTES = {"fsdd": 15.0, "fsdd_speakers": 18.0, "an4_mfcc": 18.0, "voice_prompts": 18.0, "fsdd_strings": 36.0}
 DRAWS = 2000
 """Resamplings of the split for an interval."""

@@ -128,23 +128,14 @@ def _nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
             for first in range(0, shape[2], step):
                 part = slice(first, min(first + step, shape[2]))
                 own[:, :, part] = image.dataobj[:, :, part] if len(shape) == 3 else image.dataobj[:, :, part, 0]
-            if isinstance(file, gzip.GzipFile):
-                _to_end(path, file)
+            # little comes after the voxels, if anything; where a packed file ends, the sum of its bytes is compared
+            if isinstance(file, gzip.GzipFile) and len(file.read(TAIL + 1)) > TAIL:
+                raise DataError(path, f"goes on for more than {TAIL} bytes after its voxels", field="dim")
     except DataError:
         raise
     except Exception as error:  # nibabel raises whatever its parts do
         raise DataError(path, f"is damaged or no NIfTI file ({first_line(error)})") from error
     return values, ras_affine(shape[:3], affine)
-
-
-def _to_end(path: Path, file: Any) -> None:
-    """Read what comes after the voxels, which is little if anything: at its end a packed file has the sum of its bytes,
-    which is compared then."""
-    left = TAIL
-    while left >= 0 and (part := file.read(min(TAIL, 1 << 16))):
-        left -= len(part)
-    if left < 0:
-        raise DataError(path, f"goes on for more than {TAIL} bytes after its voxels", field="dim")
 
 
 def _opened(path: Path) -> Any:
